@@ -38,22 +38,29 @@ class Courier:
 
 
 @cache
-def table() -> dict[str, Courier]:
-    """Every courier by code, in the table's order: the most used ones first."""
+def _rows() -> dict[str, list[str]]:
     path = Path(__file__).with_name("data") / "couriers.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows)
-        return {
-            code: Courier(code, name_zh, name_en, category, phone == "1")
-            for code, name_zh, name_en, category, phone, _year in rows
-        }
+        return {row[0]: row for row in rows}
+
+
+def _courier(row: list[str]) -> Courier:
+    code, name_zh, name_en, category, requires_phone, _year = row
+    return Courier(code, name_zh, name_en, category, requires_phone == "1")
+
+
+def table() -> dict[str, Courier]:
+    """Every courier by code, in the table's order: the most used ones first."""
+    return {code: _courier(row) for code, row in _rows().items()}
 
 
 def find(code: str) -> Courier | None:
     """The courier of a code or of one of its aliases; case and surrounding space do not matter."""
     code = code.strip().lower()
-    return table().get(ALIASES.get(code, code))
+    row = _rows().get(ALIASES.get(code, code))
+    return _courier(row) if row else None
 
 
 def search(text: str, limit: int = 20) -> list[Courier]:

@@ -26,8 +26,6 @@ NAMES: Final = {
 }
 """Every status with its Chinese and English name, in the order a parcel's life usually takes."""
 
-TERMINAL: Final = frozenset({"delivered", "returned", "cancelled"})
-
 _IN_TRANSIT: Final = "0"
 
 

@@ -1,0 +1,181 @@
+"""The routes of the query function: what each takes from a request, whom it asks, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from waybill import access, couriers, gateway, numbers, phones, views
+from waybill.errors import CourierUnknown, InvalidField, WaybillError
+from waybill.gateway import Request, Response
+from waybill.lookup import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from waybill.couriers import Courier
+    from waybill.lookup import Found, Lookup
+
+AUTO: Final = "auto"
+MAX_AGE_LIMIT: Final = 40 * 86_400
+"""An answer is kept no longer than this, so a higher limit asks for nothing more."""
+STATIC: Final = {"Cache-Control": "private, max-age=3600"}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """`lang` is the language of an answer where the caller names none."""
+
+    lookup: Lookup
+    lang: str
+
+    def routes(self) -> dict[tuple[str, str], Callable[[Request], Response]]:
+        return {
+            ("POST", "/v1/track"): self.track,
+            ("GET", "/v1/parcels/{courier}/{number}"): self.parcel,
+            ("GET", "/v1/couriers"): self.couriers,
+            ("GET", "/v1/couriers/detect"): self.detect,
+            ("GET", "/v1/statuses"): self.statuses,
+            ("GET", "/v1/health"): self.health,
+        }
+
+    def answer(self, request: Request) -> tuple[Response, WaybillError | None]:
+        """The answer to any request, and the error that it tells of, if it does."""
+        try:
+            return gateway.route(request, self.routes()), None
+        except WaybillError as error:
+            refuse = gateway.refuse_a if request.resource == "/v1/track" else gateway.refuse
+            return refuse(error), error
+
+    def track(self, request: Request) -> Response:
+        """Contract A: `{expCode, expNo, phone?, lang?}` in, `{code, message, data}` out."""
+        access.demand(request.scopes, "track")
+        body = request.json_object()
+        lang = _lang("lang", body.get("lang"), self.lang)
+        number = numbers.normalise(_string("expNo", body.get("expNo")), "expNo")
+        courier = _courier("expCode", _string("expCode", body.get("expCode")), number, lang)
+        phone = _optional_string("phone", body.get("phone"))
+        tail = phones.tail(phone) if phone else None
+        found = self.lookup.track(Wanted(courier, number, request.member, tail, lang))
+        return Response(200, views.contract_a(found, lang), {"Cache-Control": "no-store", **_origin(found)})
+
+    def parcel(self, request: Request) -> Response:
+        """The native parcel; 304 where the caller's copy is still the same."""
+        access.demand(request.scopes, "track")
+        lang = _lang("lang", request.query.get("lang"), self.lang)
+        number = numbers.normalise(unquote(request.path.get("number", "")))
+        courier = _courier("courier", unquote(request.path.get("courier", "")), number, lang)
+        phone = request.headers.get("x-phone-tail", "").strip()
+        tail = phones.tail(phone, "X-Phone-Tail") if phone else None
+        max_age = _seconds("max_age", request.query.get("max_age"))
+        found = self.lookup.track(Wanted(courier, number, request.member, tail, lang, max_age))
+        body = views.native(found, lang)
+        tag = views.etag(body)
+        headers = {
+            "ETag": tag,
+            "Age": str(int(found.age)),
+            "Cache-Control": f"private, max-age={max(0, int(found.fresh_until - found.fetched_at))}",
+            "Vary": "Authorization, X-Phone-Tail",
+            **_origin(found),
+        }
+        if _matches(request.headers.get("if-none-match", ""), tag):
+            return Response(304, None, headers)
+        return Response(200, body, headers)
+
+    def couriers(self, request: Request) -> Response:
+        """`?q=` finds couriers by code, alias, Chinese or English name; at most 20."""
+        access.demand(request.scopes, "track")
+        lang = _lang("lang", request.query.get("lang"), self.lang)
+        text = request.query.get("q", "").strip()
+        if not 1 <= len(text) <= 50:
+            raise InvalidField("q", "Say what to look for, in 1 to 50 characters: ?q=中通.")
+        found = [_courier_view(each, lang) for each in couriers.search(text)]
+        return Response(200, {"couriers": found, "next_cursor": None}, STATIC)
+
+    def detect(self, request: Request) -> Response:
+        """`?number=` tells which couriers a number may belong to, without asking anyone."""
+        access.demand(request.scopes, "track")
+        lang = _lang("lang", request.query.get("lang"), self.lang)
+        number = numbers.normalise(request.query.get("number", ""))
+        return Response(200, views.candidates(number, numbers.detect(number), lang), STATIC)
+
+    def statuses(self, request: Request) -> Response:
+        access.demand(request.scopes, "track")
+        return Response(200, views.all_statuses(_lang("lang", request.query.get("lang"), self.lang)), STATIC)
+
+    def health(self, _request: Request) -> Response:
+        return Response(200, {"status": "ok"}, {"Cache-Control": "no-store"})
+
+
+def _origin(found: Found) -> dict[str, str]:
+    """Where the answer came from, for callers of contract A too, whose body has no room for it."""
+    return {"X-Waybill-Source": found.source, "X-Waybill-Fetched-At": views.instant(found.fetched_at)}
+
+
+def _courier_view(courier: Courier, lang: str) -> dict[str, Any]:
+    return {
+        "code": courier.code,
+        "name": courier.name(lang),
+        "name_zh": courier.name_zh,
+        "name_en": courier.name_en or None,
+        "category": courier.category,
+        "requires_phone": courier.requires_phone,
+    }
+
+
+def _courier(field: str, text: str, number: str, lang: str) -> Courier:
+    code = text.strip().lower()
+    if not code or len(code) > 64:
+        raise InvalidField(field, "Name the courier by its code, as yuantong, or let auto find it.")
+    if code == AUTO:
+        return numbers.courier_of(number, lang)
+    courier = couriers.find(code)
+    if courier is None:
+        near = (
+            ", ".join(each.code for each in couriers.search(code, 3))
+            if re.fullmatch(r"[\w\u4e00-\u9fff]+", code)
+            else ""
+        )
+        advice = f" Did you mean {near}?" if near else ""
+        raise CourierUnknown(
+            f"{field}: no courier has this code.{advice} GET /v1/couriers?q= finds codes by name."
+        )
+    return courier
+
+
+def _string(field: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidField(field, f"{field} is required, as a text that is not empty.")
+    return value
+
+
+def _optional_string(field: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidField(field, f"{field} must be a text.")
+    return value.strip()
+
+
+def _lang(field: str, value: object, default: str) -> str:
+    if value is None or value == "":
+        return default
+    if value not in {"zh", "en"}:
+        raise InvalidField(field, "The languages are zh and en.")
+    return str(value)
+
+
+def _seconds(field: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,8}", text):
+        raise InvalidField(field, "max_age is a whole number of seconds, 0 or more.")
+    return float(min(int(text), MAX_AGE_LIMIT))
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """Weak comparison over a list of tags, or `*` (RFC 9110, 13.1.2)."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in tags or "*" in tags

@@ -1,0 +1,217 @@
+"""The Cache table: what is known of a number (`RESULT#`), and its lease (`LEASE#`). One key `pk`, no index, TTL on `expires_at`.
+
+The two are apart because a write is charged by the whole item: the lease is small and written often, the result large and rare.
+DynamoDB deletes expired items when it pleases, so no rule here ever rests on an item being gone: times are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from waybill import freshness
+from waybill.errors import DAY, StoreUnavailable
+from waybill.freshness import Guess, Known, Tail
+from waybill.lease import Lease
+from waybill.model import Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+
+class Cache:
+    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def known(self, courier: str, number: str, *, consistent: bool = False) -> Known | None:
+        """What is known of a number: one read. `consistent` for a reader that was told of a write."""
+        item = self._get(f"RESULT#{courier}#{number}", consistent=consistent)
+        return _to_known(item) if item else None
+
+    def lease(self, courier: str, number: str) -> Lease | None:
+        item = self._get(f"LEASE#{courier}#{number}", consistent=True)
+        return _to_lease(item) if item else None
+
+    def swap_lease(
+        self, courier: str, number: str, wanted: Lease, standing: Lease | None
+    ) -> tuple[bool, Lease | None]:
+        """Replace the lease that the caller saw by the one it wants, in one conditional write.
+
+        `(True, wanted)`, or `(False, the lease that stands instead)`. A write that botocore repeated because its answer got
+        lost finds itself standing: `holder` is new for every flight.
+        """
+        item: Item = {
+            "pk": {"S": f"LEASE#{courier}#{number}"},
+            "sequence": _number(wanted.sequence),
+            "holder": {"S": wanted.holder},
+            "calls": {"L": [_number(at) for at in wanted.calls]},
+            "next_allowed_at": _number(wanted.next_allowed_at),
+            "failures": _number(wanted.failures),
+            "expires_at": _number(int(max(wanted.next_allowed_at, *wanted.calls, 0) + 2 * DAY)),
+        }
+        if wanted.flight_until is not None:
+            item["flight_until"] = _number(wanted.flight_until)
+        condition: Item = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if standing:
+            condition = {
+                "ConditionExpression": "#sequence = :sequence AND holder = :holder",
+                "ExpressionAttributeNames": {"#sequence": "sequence"},
+                "ExpressionAttributeValues": {
+                    ":sequence": _number(standing.sequence),
+                    ":holder": {"S": standing.holder},
+                },
+            }
+        refused_by = self._refused_by(
+            lambda: self._dynamodb.put_item(
+                TableName=self._table, Item=item, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition
+            )
+        )
+        if refused_by is None:
+            return True, wanted
+        stands = _to_lease(refused_by) if refused_by else None
+        return stands == wanted, stands
+
+    def store(self, courier: str, number: str, known: Known) -> None:
+        """Store what a call taught; an older flight never overwrites a newer one. Guesses are left alone."""
+        values: Item = {
+            ":sequence": _number(known.sequence),
+            ":fetched": _number(known.fetched_at),
+            ":fresh": _number(known.fresh_until),
+            ":next": _number(known.next_allowed_at),
+            ":outcome": {"S": known.outcome},
+            ":misses": _number(known.misses),
+            ":bound": {"BOOL": known.phone_bound},
+            ":tails": {"M": {key: {"M": _tail_item(tail)} for key, tail in known.tails.items()}},
+            ":expires": _number(
+                int(max(known.fetched_at + freshness.KEEP, known.next_allowed_at + DAY, known.fresh_until))
+            ),
+        }
+        update = (
+            "SET #sequence = :sequence, fetched_at = :fetched, fresh_until = :fresh, next_allowed_at = :next, outcome = :outcome, "
+            "misses = :misses, phone_bound = :bound, tails = :tails, expires_at = :expires"
+        )
+        if known.parcel:
+            values[":parcel"] = {
+                "B": zlib.compress(json.dumps(known.parcel.to_dict(), ensure_ascii=False).encode())
+            }
+            update += ", parcel = :parcel"
+        old = [_guess_text(guess) for guess in known.guesses if guess.at <= known.next_allowed_at - 2 * DAY]
+        if old:
+            values[":old"] = {"SS": old}
+            update += " DELETE guesses :old"
+        self._refused_by(
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"RESULT#{courier}#{number}"}},
+                UpdateExpression=update,
+                ConditionExpression="attribute_not_exists(#sequence) OR #sequence < :sequence",
+                ExpressionAttributeNames={"#sequence": "sequence"},
+                ExpressionAttributeValues=values,
+            )
+        )
+
+    def note_guess(self, courier: str, number: str, guess: Guess) -> tuple[Guess, ...]:
+        """Count a member's try with a tail: the number's guesses as they stand just after this one."""
+        answer = self._call(
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"RESULT#{courier}#{number}"}},
+                UpdateExpression="SET expires_at = if_not_exists(expires_at, :expires) ADD guesses :guess",
+                ExpressionAttributeValues={
+                    ":guess": {"SS": [_guess_text(guess)]},
+                    ":expires": _number(int(guess.at + 2 * DAY)),
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+        )
+        return _to_guesses(answer["Attributes"]["guesses"]["SS"])
+
+    def _get(self, pk: str, *, consistent: bool) -> Item | None:
+        answer = self._call(
+            lambda: self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=consistent
+            )
+        )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def _refused_by(self, write: Callable[[], Any]) -> Item | None:
+        """None if the conditional write went through, else the item that refused it (empty if there is none)."""
+        try:
+            self._call(write)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            response: Item = {**error.response}
+            refused_by: Item = response.get("Item", {})
+            return refused_by
+        return None
+
+    def _call(self, request: Callable[[], Any]) -> Any:
+        try:
+            return request()
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            raise
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(
+                "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
+            ) from error
+
+
+def _number(value: float) -> Item:
+    return {"N": str(value) if isinstance(value, int) else repr(round(value, 3))}
+
+
+def _tail_item(tail: Tail) -> Item:
+    return {"verdict": {"S": tail.verdict}, "at": _number(tail.at), "member": {"S": tail.member}}
+
+
+def _guess_text(guess: Guess) -> str:
+    return f"{guess.at!r} {guess.tail} {guess.member}"
+
+
+def _to_guesses(texts: list[str]) -> tuple[Guess, ...]:
+    parts = (text.split(" ", 2) for text in sorted(texts))
+    return tuple(Guess(float(at), member, tail) for at, tail, member in parts)
+
+
+def _to_lease(item: Item) -> Lease:
+    flight = item.get("flight_until")
+    return Lease(
+        sequence=int(item["sequence"]["N"]),
+        holder=item["holder"]["S"],
+        calls=tuple(float(at["N"]) for at in item["calls"]["L"]),
+        next_allowed_at=float(item["next_allowed_at"]["N"]),
+        flight_until=float(flight["N"]) if flight else None,
+        failures=int(item["failures"]["N"]),
+    )
+
+
+def _to_known(item: Item) -> Known:
+    guesses = _to_guesses(item["guesses"]["SS"]) if "guesses" in item else ()
+    if "sequence" not in item:
+        return Known(guesses=guesses)
+    parcel = item.get("parcel")
+    return Known(
+        sequence=int(item["sequence"]["N"]),
+        parcel=Parcel.from_dict(json.loads(zlib.decompress(parcel["B"]))) if parcel else None,
+        fetched_at=float(item["fetched_at"]["N"]),
+        fresh_until=float(item["fresh_until"]["N"]),
+        next_allowed_at=float(item["next_allowed_at"]["N"]),
+        outcome=item["outcome"]["S"],
+        misses=int(item["misses"]["N"]),
+        phone_bound=item["phone_bound"]["BOOL"],
+        tails={
+            key: Tail(value["M"]["verdict"]["S"], float(value["M"]["at"]["N"]), value["M"]["member"]["S"])
+            for key, value in item["tails"]["M"].items()
+        },
+        guesses=guesses,
+    )

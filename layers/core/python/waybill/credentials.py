@@ -1,0 +1,57 @@
+"""The two secrets: what Kuaidi100 calls are signed with, and the key under which phone tails are hashed.
+
+Read through Powertools parameters at the first need and kept in the warm container; an answer from the cache reads neither,
+but for phone-bound parcels, which need the key of tails once per container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any, Final
+
+from waybill.errors import UpstreamUnavailable
+
+MAX_AGE_SECONDS: Final = 900
+
+
+def _secret(name: str, *, force: bool = False) -> str:
+    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - costs import time that most requests need not pay
+
+    value: Any = parameters.get_secret(name, max_age=MAX_AGE_SECONDS, force_fetch=force)
+    return str(value)
+
+
+class Secrets:
+    """Both secrets by name. Wall time rules their age."""
+
+    def __init__(self, kuaidi100: str, tail_key: str) -> None:
+        self._kuaidi100 = kuaidi100
+        self._tail_key = tail_key
+
+    def kuaidi100(self, *, reread: bool = False) -> tuple[str, str]:
+        """`(customer, key)`.
+
+        Raises:
+            UpstreamUnavailable: the secret is not filled in, or not JSON with both.
+        """
+        try:
+            secret = json.loads(_secret(self._kuaidi100, force=reread))
+            customer, key = str(secret["customer"]), str(secret["key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UpstreamUnavailable(_UNFILLED, retry_after=300) from error
+        if not customer or not key:
+            raise UpstreamUnavailable(_UNFILLED, retry_after=300)
+        return customer, key
+
+    def tail_hash(self, courier: str, number: str, tail: str) -> str:
+        """A keyed hash of a phone's last four digits, good for one parcel only, so that no table of 10,000 tails reverses it."""
+        key = _secret(self._tail_key).encode()
+        return hmac.new(key, f"{courier}#{number}#{tail}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+_UNFILLED: Final = (
+    "Kuaidi100 cannot be asked: the secret with its credentials is not filled in. The operator has to put "
+    '{"customer": "...", "key": "..."} into the secret that the stack names in its outputs.'
+)

@@ -1,0 +1,267 @@
+"""What is known of a number, and what may be answered with it: freshness, negative knowledge, phone-bound data. Pure.
+
+`decide` says, for one asker, whether what is known is served, a call is worth trying, or the question has to be refused.
+`learn` is what is known after a call. Times are service time, in epoch seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from waybill.errors import (
+    DAY,
+    OUTCOMES,
+    CompanyNotFound,
+    CourierUnknown,
+    NoResult,
+    OutcomeUnknown,
+    PhoneMismatch,
+    PhoneRequired,
+    PhoneUnverified,
+    RateLimited,
+    RequestError,
+    ServiceError,
+    UnlistedCode,
+    UpstreamError,
+    UpstreamUnavailable,
+    UpstreamUnknown,
+    WrongPhone,
+)
+from waybill.model import Answer, Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from waybill.lease import Lease
+
+TERMINAL_FRESH: Final = 30 * DAY
+KEEP: Final = 40 * DAY
+WRONG_TAILS_UPSTREAM: Final = 3
+WRONG_TAILS_PER_MEMBER: Final = 5
+ANSWERED: Final = "200"
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What is known of one phone tail of a number: `verified`, `wrong`, or `asked` (a call with it had no result to show)."""
+
+    verdict: str
+    at: float
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A member's try with a tail that was not, or not yet, the right one."""
+
+    at: float
+    member: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything remembered of one number. `tails` and `guesses` hold keyed hashes, never digits.
+
+    `outcome` is the last call's: `200` or the word of an upstream error; `misses` counts 500s in a row, or failures.
+    """
+
+    sequence: int = 0
+    parcel: Parcel | None = None
+    fetched_at: float = 0.0
+    fresh_until: float = 0.0
+    next_allowed_at: float = 0.0
+    outcome: str = ANSWERED
+    misses: int = 0
+    phone_bound: bool = False
+    tails: Mapping[str, Tail] = field(default_factory=dict)
+    guesses: tuple[Guess, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One caller's question. `tail` is the keyed hash of the phone's last four digits, None without a phone."""
+
+    member: str
+    tail: str | None = None
+    max_age: float | None = None
+    phone_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fly:
+    """A call is worth trying; whether it is allowed, only the lease knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    error: RequestError | ServiceError
+    counts_as_guess: bool = False
+
+
+Decision = Serve | Fly | Refuse
+
+
+def decide(known: Known | None, ask: Ask, now: float) -> Decision:
+    """What to do for one asker with what is known."""
+    known = known or Known()
+    if (ask.phone_bound or known.phone_bound) and (gate := _phone_gate(known, ask, now)):
+        return gate
+    if known.parcel is None:
+        until = max(known.next_allowed_at, known.fresh_until)
+        return Fly() if now >= until else Refuse(refusal(known.outcome, until - now))
+    age = now - known.fetched_at
+    if age <= ask.max_age if ask.max_age is not None else now < known.fresh_until:
+        return Serve("cache", _why_fresh(known.parcel))
+    if now >= known.next_allowed_at:
+        return Fly()
+    return Serve("stale", _why_stale(known))
+
+
+def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
+    """None lets the asker through: the tail is verified, or there is nothing to protect."""
+    if ask.tail is None:
+        return Refuse(
+            PhoneRequired(
+                "This courier shows a parcel only to who knows a phone number of it. Send the sender's or the recipient's, "
+                "or its last four digits: `phone` in the body, or the header X-Phone-Tail."
+            )
+        )
+    tail = known.tails.get(ask.tail)
+    tried = tried_tails(known, ask.member, now)
+    vouched = tail is not None and tail.verdict == "verified" and tail.member == ask.member
+    if len(tried) >= WRONG_TAILS_PER_MEMBER and ask.tail not in tried and not vouched:
+        return Refuse(too_many_tails(min(tried.values()) + DAY - now))
+    if tail is None or (tail.verdict == "wrong" and tail.at <= now - DAY):
+        return _untried_tail(known, now)
+    if tail.verdict == "wrong":
+        return Refuse(
+            PhoneMismatch(
+                "The courier did not accept this phone number for this parcel. Send the sender's or the recipient's; asking again "
+                "with the same one does not help."
+            ),
+            counts_as_guess=True,
+        )
+    return None
+
+
+def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
+    """The tails that a member tried within a day and that are not right, or not yet, each with when."""
+    return {
+        guess.tail: guess.at
+        for guess in known.guesses
+        if guess.member == member
+        and guess.at > now - DAY
+        and (guess.tail not in known.tails or known.tails[guess.tail].verdict != "verified")
+    }
+
+
+def too_many_tails(retry_after: float) -> RateLimited:
+    return RateLimited(
+        f"{WRONG_TAILS_PER_MEMBER} different phone numbers were tried for this parcel within a day and none was right. "
+        "Find out the right one and ask again later.",
+        retry_after=retry_after,
+    )
+
+
+def _untried_tail(known: Known, now: float) -> Fly | Refuse | None:
+    """An untried tail costs a call; without one nothing may be shown."""
+    wrong = sorted(
+        tail.at for tail in known.tails.values() if tail.verdict == "wrong" and tail.at > now - DAY
+    )
+    wait = known.next_allowed_at - now
+    if len(wrong) >= WRONG_TAILS_UPSTREAM:
+        wait = max(wait, wrong[-WRONG_TAILS_UPSTREAM] + DAY - now)
+    elif known.parcel is None and known.outcome != WrongPhone.outcome:
+        return None
+    if wait <= 0:
+        return Fly()
+    return Refuse(
+        PhoneUnverified(
+            "Whether this phone number belongs to the parcel can only be asked of the courier later. Nothing is shown until then.",
+            retry_after=wait,
+        ),
+        counts_as_guess=True,
+    )
+
+
+def refusal(outcome: str, retry_after: float) -> RequestError | ServiceError:
+    """What a caller is told of a failed call when there is nothing to serve instead."""
+    error = OUTCOMES.get(outcome, OutcomeUnknown)
+    if issubclass(error, CompanyNotFound):
+        return CourierUnknown(error.action, retry_after=retry_after)
+    if issubclass(error, WrongPhone):
+        return PhoneMismatch(error.action)
+    if issubclass(error, OutcomeUnknown | UnlistedCode):
+        return UpstreamUnknown(error.action, retry_after=retry_after)
+    return UpstreamUnavailable(error.action, retry_after=retry_after)
+
+
+def _why_fresh(parcel: Parcel) -> str:
+    if parcel.terminal:
+        return "terminal"
+    return "within_gap" if parcel.events else "pending_backoff"
+
+
+def _why_stale(known: Known) -> str:
+    """Why nothing fresher could be had: the last call's failure, or the rule alone."""
+    return "gap_not_over" if known.outcome in {ANSWERED, NoResult.outcome} else f"upstream_{known.outcome}"
+
+
+def learn(
+    known: Known | None, came: Answer | UpstreamError, ask: Ask, lease: Lease, blank: Parcel, now: float
+) -> Known:
+    """What is known after a call that ended `now` and left this lease; `blank` is the parcel as it is before any trace.
+
+    A parcel that once had events keeps them when the courier has no result any more.
+    """
+    known = known or Known()
+    base = replace(
+        known,
+        sequence=lease.sequence,
+        next_allowed_at=lease.next_allowed_at,
+        tails={
+            key: tail for key, tail in known.tails.items() if tail.verdict != "wrong" or tail.at > now - DAY
+        },
+        phone_bound=known.phone_bound or ask.phone_bound or isinstance(came, WrongPhone),
+    )
+    match came:
+        case Answer(parcel=parcel):
+            fresh_until = now + TERMINAL_FRESH if parcel.terminal else lease.next_allowed_at
+            base = replace(
+                base, parcel=parcel, fetched_at=now, fresh_until=fresh_until, outcome=ANSWERED, misses=0,
+                tails={key: tail for key, tail in base.tails.items() if tail.verdict != "asked"},
+            )  # fmt: skip
+            return _with_tail(base, ask, "verified", now)
+        case WrongPhone():
+            outcome = known.outcome if known.parcel else came.outcome
+            return _with_tail(replace(base, outcome=outcome), ask, "wrong", now)
+        case NoResult() if not (known.parcel and known.parcel.events):
+            fresh_until = max(lease.next_allowed_at, now + came.waits[min(known.misses, len(came.waits) - 1)])
+            base = replace(
+                base,
+                parcel=blank,
+                fetched_at=now,
+                fresh_until=fresh_until,
+                outcome=came.outcome,
+                misses=known.misses + 1,
+            )
+            return _with_tail(base, ask, "asked", now)
+        case CompanyNotFound() if known.parcel is None:
+            fresh_until = now + came.waits[min(known.misses, len(came.waits) - 1)]
+            return replace(base, fresh_until=fresh_until, outcome=came.outcome, misses=known.misses + 1)
+        case _:
+            return replace(base, outcome=came.outcome)
+
+
+def _with_tail(known: Known, ask: Ask, verdict: str, now: float) -> Known:
+    if ask.tail is None:
+        return known
+    return replace(known, tails={**known.tails, ask.tail: Tail(verdict, now, ask.member)})

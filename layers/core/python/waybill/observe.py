@@ -1,0 +1,58 @@
+"""Logs and metrics through Powertools, one JSON line an event, and nothing personal in any.
+
+No event text, phone or token is ever handed to the logger; exceptions of the outside world are logged by type and place.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from waybill.errors import OUTCOMES
+
+if TYPE_CHECKING:
+    from waybill.errors import WaybillError
+    from waybill.lookup import Call
+
+logger: Final = Logger()
+metrics: Final = Metrics()
+
+
+def on_call(call: Call) -> None:
+    """An upstream call: a metric per outcome, and an alarm's metric for what only the operator can mend."""
+    error = OUTCOMES.get(call.outcome)
+    metrics.add_metric("UpstreamCalls", MetricUnit.Count, 1)
+    if error is not None:
+        metrics.add_metric("UpstreamFailures", MetricUnit.Count, 1)
+    if error is not None and error.operator:
+        metrics.add_metric("UpstreamConfiguration", MetricUnit.Count, 1)
+    if call.unknown_codes:
+        metrics.add_metric("UnknownStatusCodes", MetricUnit.Count, len(call.unknown_codes))
+    logger.info(
+        "upstream call",
+        extra={
+            "courier": call.courier,
+            "number": call.number,
+            "member": call.member,
+            "outcome": call.outcome,
+            "unknown_codes": [code[:16] for code in call.unknown_codes],
+        },
+    )
+
+
+def on_fault(fault: Exception) -> None:
+    """A fault of ours: its type and where it happened. Its message stays out, which may quote a caller's data."""
+    places = [
+        f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(fault.__traceback__)
+    ]
+    metrics.add_metric("Faults", MetricUnit.Count, 1)
+    logger.error("unexpected fault", extra={"fault": type(fault).__name__, "places": places[-8:]})
+
+
+def on_loss(error: WaybillError) -> None:
+    """A paid answer reached its caller but not the store; the number's slot stays taken, so it is not asked again too soon."""
+    metrics.add_metric("AnswersNotStored", MetricUnit.Count, 1)
+    logger.error("answer not stored", extra={"cause": type(error.__cause__).__name__})

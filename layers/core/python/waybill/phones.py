@@ -1,0 +1,54 @@
+"""From whatever a caller calls a phone number to the four digits that couriers check. Nothing else of it goes any further.
+
+Rules from appendix 2 of the vendor's page: a landline without its extension; a virtual number's four digits after the dash; one
+number only. `0755-81234567`, `81234567` and `4567` are the same to a courier, and so are `13801380000` and `8000`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from waybill import fullwidth
+from waybill.errors import InvalidField
+
+_EXTENSION: Final = r"(?:\s*(?:-|,|#|转|轉|ext\.?|x)\s*(?P<ext>\d{1,6}))?"
+_MOBILE: Final = re.compile(r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + _EXTENSION, re.IGNORECASE)
+_LANDLINE: Final = re.compile(
+    r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + _EXTENSION, re.IGNORECASE
+)
+_PLAIN: Final = re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)")
+_WANTED: Final = (
+    "The phone number of the sender or the recipient: one number, at least its last four digits, as 13801380000, 0755-81234567, "
+    "13801380000-1234 (virtual) or 8000."
+)
+
+
+def tail(phone: str, field: str = "phone") -> str:
+    """The four digits of a phone number that count.
+
+    Raises:
+        InvalidField: not one phone number.
+    """
+    text = fullwidth.to_ascii(phone).strip()
+    if len(text) > 40:
+        raise InvalidField(field, _WANTED)
+    if re.fullmatch(r"[0-9]{4}", text):
+        return text
+    if mobile := _MOBILE.fullmatch(text):
+        extension = mobile["ext"]
+        if extension and len(extension) != 4:
+            raise InvalidField(field, _WANTED)
+        return extension or _last_four(mobile["number"], field)
+    if landline := _LANDLINE.fullmatch(text):
+        return _last_four(landline["number"], field)
+    if plain := _PLAIN.fullmatch(text):
+        return _last_four(plain["number"], field)
+    raise InvalidField(field, _WANTED)
+
+
+def _last_four(number: str, field: str) -> str:
+    digits = re.sub(r"[^0-9*]", "", number)
+    if not 4 <= len(digits) <= 15 or not digits[-4:].isdecimal() or not digits.isascii():
+        raise InvalidField(field, _WANTED)
+    return digits[-4:]

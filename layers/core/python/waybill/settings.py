@@ -1,0 +1,109 @@
+"""The environment, read once into one frozen record. A missing or impossible value fails at start, with its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlsplit
+
+from waybill.clock import Clock
+from waybill.errors import ConfigurationError
+from waybill.lease import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VENDOR_HOST: Final = "kuaidi100.com"
+VENDOR_GAP_SECONDS: Final = 1800
+CALL_DEADLINE_SECONDS: Final = 12.0
+
+
+class Environment:
+    """Reads variables by name and type; every error names the variable."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str) -> str:
+        value = self._variables.get(name, "").strip()
+        if not value:
+            raise ConfigurationError(f"The environment variable {name} is missing.")
+        return value
+
+    def number(self, name: str) -> float:
+        text = self.text(name)
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ConfigurationError(f"The environment variable {name} is not a number: {text!r}.") from error
+        if not 0 < value < float("inf"):
+            raise ConfigurationError(f"The environment variable {name} must be positive: {text!r}.")
+        return value
+
+    def choice(self, name: str, *choices: str) -> str:
+        text = self.text(name)
+        if text not in choices:
+            raise ConfigurationError(
+                f"The environment variable {name} is {text!r}, not one of {', '.join(choices)}."
+            )
+        return text
+
+    def clock(self) -> Clock:
+        """Wall time, unless the local stack hands over a clock of its own."""
+        text = self._variables.get("WAYBILL_CLOCK", "")
+        try:
+            return Clock.parse(text) if text else Clock()
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The environment variable WAYBILL_CLOCK is no clock: {error}."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """What the query function runs with. Time-outs are wall seconds; `rules` speak service seconds."""
+
+    cache_table: str
+    kuaidi100_secret: str
+    tail_key_secret: str
+    upstream_url: str
+    connect_timeout: float
+    read_timeout: float
+    lang: str
+    rules: Rules
+    clock: Clock
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible, or the vendor's lock would be provoked.
+        """
+        env = Environment(variables)
+        clock, url, gap = env.clock(), env.text("UPSTREAM_URL"), env.number("QUERY_GAP_SECONDS")
+        host = urlsplit(url).hostname or ""
+        if host == VENDOR_HOST or host.endswith(f".{VENDOR_HOST}"):
+            if gap < VENDOR_GAP_SECONDS:
+                raise ConfigurationError(
+                    f"QUERY_GAP_SECONDS is {gap:g}. Kuaidi100 locks a number that is asked about more often than every "
+                    f"{VENDOR_GAP_SECONDS} seconds; only the simulator takes less."
+                )
+            if not clock.is_wall:
+                raise ConfigurationError("WAYBILL_CLOCK runs its own time, which only the simulator shares.")
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            kuaidi100_secret=env.text("KUAIDI100_SECRET"),
+            tail_key_secret=env.text("TAIL_KEY_SECRET"),
+            upstream_url=url,
+            connect_timeout=env.number("CONNECT_TIMEOUT_SECONDS"),
+            read_timeout=env.number("READ_TIMEOUT_SECONDS"),
+            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            rules=Rules(
+                gap=gap,
+                cap=int(env.number("DAILY_CALL_CAP")),
+                deadline=CALL_DEADLINE_SECONDS * clock.speed,
+                strict=env.choice("STRICT_GAP", "true", "false") == "true",
+            ),
+            clock=clock,
+        )

@@ -1,0 +1,184 @@
+"""How a parcel is shown: contract A's shape, and the native one with its ETag. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from waybill import statuses
+from waybill.couriers import find
+from waybill.model import PENDING, Area, Event, Parcel, milestones
+
+if TYPE_CHECKING:
+    from waybill.lookup import Found
+    from waybill.numbers import Candidate
+
+
+def contract_a(found: Found, lang: str) -> dict[str, Any]:
+    """`{code, message, data: {status, statusDesc, traces: [{time, desc}]}}`, traces newest first."""
+    parcel = found.parcel
+    return {
+        "code": "SUCCESS",
+        "message": "success",
+        "data": {
+            **_contract_a_status(parcel, lang),
+            "traces": [{"time": _local_time(event.time), "desc": event.text} for event in parcel.events],
+        },
+    }
+
+
+def _contract_a_status(parcel: Parcel, lang: str) -> dict[str, str]:
+    if parcel.status == PENDING or parcel.state is None:
+        name = statuses.status_name(PENDING, lang)
+        return {"status": name, "statusDesc": name}
+    code, _ = statuses.resolve(_code(parcel))
+    if lang == "en":
+        return {"status": statuses.status_name(code.status, lang), "statusDesc": code.name_en}
+    return {"status": code.contract_a_status, "statusDesc": code.contract_a_desc}
+
+
+def _code(parcel: Parcel) -> str:
+    """The code that gave the parcel its status: the raw state, or the newest event's where only a family was sent."""
+    state = parcel.state or ""
+    newest = parcel.events[0].code if parcel.events else None
+    for raw in filter(None, (state, newest)):
+        code, _ = statuses.resolve(raw)
+        if (code.status, code.substatus) == (parcel.status, parcel.substatus):
+            return raw
+    return state
+
+
+def _local_time(time: str | None) -> str:
+    return time[:19].replace("T", " ") if time else ""
+
+
+def native(found: Found, lang: str) -> dict[str, Any]:
+    """The whole parcel with its freshness. Every field is always there; what is not known is null or empty."""
+    parcel = found.parcel
+    courier = find(parcel.courier)
+    return {
+        "courier": {"code": parcel.courier, "name": courier.name(lang) if courier else parcel.courier},
+        "number": parcel.number,
+        "status": parcel.status,
+        "substatus": parcel.substatus,
+        "status_name": status_name(parcel, lang),
+        "terminal": parcel.terminal,
+        "raw": {"state": parcel.state},
+        "lang": parcel.lang,
+        "events": [_event(event) for event in parcel.events],
+        "route": _route(parcel),
+        "eta": _eta(parcel),
+        "milestones": [
+            {"status": each.status, "occurred_at": each.occurred_at, "event_id": each.event_id}
+            for each in milestones(parcel.events)
+        ],
+        "freshness": {
+            "source": found.source,
+            "fetched_at": instant(found.fetched_at),
+            "age_seconds": int(found.age),
+            "next_allowed_at": instant(found.next_allowed_at),
+            "next_refresh_at": instant(max(found.fresh_until, found.next_allowed_at)),
+            "reason": found.reason,
+        },
+    }
+
+
+def status_name(parcel: Parcel, lang: str) -> str:
+    if parcel.substatus is None or parcel.state is None:
+        return statuses.status_name(parcel.status, lang)
+    return statuses.resolve(_code(parcel))[0].name(lang)
+
+
+def etag(parcel: dict[str, Any]) -> str:
+    """Covers everything shown but the freshness, of which only when the answer was fetched."""
+    covered = {**parcel, "freshness": parcel["freshness"]["fetched_at"]}
+    text = json.dumps(covered, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def instant(epoch: float) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(int(epoch), UTC).isoformat().replace("+00:00", "Z")
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "time": event.time,
+        "time_zone": event.zone,
+        "text": event.text,
+        "status": event.status,
+        "substatus": event.substatus,
+        "code": event.code,
+        "location": event.location,
+        "area": _area(event.area),
+    }
+
+
+def _area(area: Area | None) -> dict[str, Any] | None:
+    return {"code": area.code, "name": area.name, "lng": area.lng, "lat": area.lat} if area else None
+
+
+def _route(parcel: Parcel) -> dict[str, Any] | None:
+    route = parcel.route
+    if route is None:
+        return None
+    return {
+        "origin": _area(route.origin),
+        "current": _area(route.current),
+        "destination": _area(route.destination),
+    }
+
+
+def _eta(parcel: Parcel) -> dict[str, Any] | None:
+    eta = parcel.eta
+    if eta is None:
+        return None
+    return {
+        "arrives_at": eta.arrives_at,
+        "total_time": eta.total_time,
+        "remaining_time": eta.remaining_time,
+        "probability": eta.probability,
+        "stops": [{"arrives": stop.arrives, "leaves": stop.leaves, "name": stop.name} for stop in eta.stops],
+    }
+
+
+def all_statuses(lang: str) -> dict[str, Any]:
+    """Our statuses with the vendor's codes that lead to each."""
+    return {
+        "statuses": [
+            {
+                "status": status,
+                "name": statuses.status_name(status, lang),
+                "codes": [
+                    {
+                        "code": code.code,
+                        "state": code.state,
+                        "substatus": code.substatus,
+                        "name": code.name(lang),
+                        "terminal": code.terminal,
+                    }
+                    for code in statuses.codes().values()
+                    if code.status == status
+                ],
+            }
+            for status in statuses.NAMES
+        ]
+    }
+
+
+def candidates(number: str, found: list[Candidate], lang: str) -> dict[str, Any]:
+    return {
+        "number": number,
+        "candidates": [
+            {
+                "courier": {"code": each.courier.code, "name": each.courier.name(lang)},
+                "confidence": each.confidence,
+                "check_digit": each.check_digit,
+                "requires_phone": each.courier.requires_phone,
+            }
+            for each in found
+        ],
+    }
