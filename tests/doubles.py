@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from waybill.errors import UpstreamUnavailable
 from waybill.freshness import Guess, Known
-from waybill.lease import Lease
+
+if TYPE_CHECKING:
+    from waybill.lease import Lease
 
 
 @dataclass

@@ -1,12 +1,14 @@
 """Random schedules of concurrent lookups: interleavings, crashes, skewed clocks, lost and repeated writes, in virtual time.
 
-Every caller runs the real `Lookup` in a greenlet. Each step that leaves the process (a read, a write, a call, a pause) hands control to
-the scheduler, which picks who goes on, lets time pass, or kills. One seed is one schedule, so a failing one can be run again.
+Every caller runs the real `Lookup` in a greenlet. Each step that leaves the process (a read, a write, a call, a pause) hands
+control to the scheduler, which picks who goes on, lets time pass, or kills. One seed is one schedule, so a failing one can be
+run again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,13 +26,14 @@ from waybill.errors import (
     WaybillError,
     WrongPhone,
 )
-from waybill.freshness import Guess, Known
 from waybill.lease import Lease, Rules
 from waybill.lookup import Call, Found, Lookup, Wanted
 from waybill.model import Answer, Event, Parcel, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from waybill.freshness import Guess, Known
 
 NUMBER = "SF0000000000001"
 RIGHT_TAIL = "8000"
@@ -72,11 +75,11 @@ class Outcome:
 
     def locked(self, within: float = LOCK_SECONDS) -> bool:
         reached = sorted(call.at for call in self.calls if call.reached)
-        return any(later - earlier < within for earlier, later in zip(reached, reached[1:], strict=False))
+        return any(later - earlier < within for earlier, later in pairwise(reached))
 
     def overlapping(self) -> bool:
         spans = sorted((call.at, call.ended) for call in self.calls if call.ended is not None)
-        return any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+        return any(end > start for (_, end), (start, _) in pairwise(spans))
 
 
 class Schedule:

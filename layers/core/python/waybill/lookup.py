@@ -219,7 +219,7 @@ class Lookup:
             self.store.swap_lease(code, number, settled, taken)
         except StoreUnavailable as error:
             self.on_loss(error)
-        if isinstance(came, Answer):
+        if isinstance(came, Answer) or known.fetched_at == now:  # the latter: word that there is no trace yet
             return _found(known, Serve("live", "fetched_now"), now)
         decision = freshness.decide(known, ask, now)
         if isinstance(decision, Serve):

@@ -1,0 +1,101 @@
+"""What the lookup needs of its store, held against every store there is."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from waybill.freshness import Guess, Known, Tail
+from waybill.lease import Rules, settle, take
+from waybill.model import Area, Event, Parcel, Route
+
+if TYPE_CHECKING:
+    from waybill.lease import Lease
+    from waybill.lookup import Store
+
+NOW = 1_800_000_000.123
+KEY = ("yuantong", "YT7450353838751")
+EVENT = Event(
+    "e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up", "天津市", Area("CN12", "天津", 117.2, 39.1)
+)
+PARCEL = Parcel(*KEY, "in_transit", "picked_up", state="1", events=(EVENT,), route=Route(origin=Area("CN12", "天津")))
+KNOWN = Known(
+    sequence=1_800_000_000_123,
+    parcel=PARCEL,
+    fetched_at=NOW,
+    fresh_until=NOW + 1860,
+    next_allowed_at=NOW + 1860,
+    misses=2,
+    phone_bound=True,
+    tails={"a" * 32: Tail("verified", NOW, "member"), "b" * 32: Tail("wrong", NOW, "a member with spaces")},
+)
+
+
+def taken(standing: Lease | None = None, holder: str = "flight", now: float = NOW) -> Lease:
+    lease = take(standing, holder, now, Rules())
+    assert lease is not None
+    return lease
+
+
+def test_nothing_is_known_of_a_cold_number(store: Store) -> None:
+    assert store.known(*KEY) is None
+    assert store.lease(*KEY) is None
+
+
+def test_what_is_stored_is_what_is_known(store: Store) -> None:
+    store.store(*KEY, KNOWN)
+    assert store.known(*KEY, consistent=True) == KNOWN
+    assert store.known("yuantong", "YT0000000000000") is None
+
+
+def test_an_older_flight_does_not_overwrite_a_newer_one(store: Store) -> None:
+    store.store(*KEY, KNOWN)
+    store.store(*KEY, replace(KNOWN, sequence=KNOWN.sequence - 1, misses=9))
+    assert store.known(*KEY) == KNOWN
+    store.store(*KEY, replace(KNOWN, sequence=KNOWN.sequence + 1, misses=9))
+    assert store.known(*KEY) == replace(KNOWN, sequence=KNOWN.sequence + 1, misses=9)
+
+
+def test_a_lease_is_taken_once_and_read_back_as_written(store: Store) -> None:
+    lease = taken()
+    assert store.swap_lease(*KEY, lease, None) == (True, lease)
+    assert store.lease(*KEY) == lease
+    assert store.swap_lease(*KEY, taken(holder="other"), None) == (False, lease)
+    settled = settle(lease, None, NOW + 1.5, Rules())
+    assert store.swap_lease(*KEY, settled, lease) == (True, settled)
+    assert store.lease(*KEY) == settled
+
+
+def test_a_write_that_is_repeated_finds_itself(store: Store) -> None:
+    lease = taken()
+    store.swap_lease(*KEY, lease, None)
+    assert store.swap_lease(*KEY, lease, None) == (True, lease)
+
+
+def test_a_lease_that_moved_on_is_not_settled_by_its_old_holder(store: Store) -> None:
+    old = taken()
+    store.swap_lease(*KEY, old, None)
+    newer = taken(old, "next", old.next_allowed_at)
+    assert store.swap_lease(*KEY, newer, old) == (True, newer)
+    assert store.swap_lease(*KEY, settle(old, None, NOW + 1, Rules()), old) == (False, newer)
+    assert store.lease(*KEY) == newer
+
+
+def test_of_many_at_once_one_takes_the_lease(store: Store) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(lambda n: store.swap_lease(*KEY, taken(holder=f"flight-{n}"), None), range(32)))
+    winners = [lease for done, lease in results if done]
+    assert len(winners) == 1
+    assert {lease for _, lease in results} == set(winners)
+
+
+def test_guesses_are_counted_beside_what_is_known(store: Store) -> None:
+    first, second = Guess(NOW, "member one", "a" * 32), Guess(NOW + 1, "member one", "b" * 32)
+    assert store.note_guess(*KEY, first) == (first,)
+    known = store.known(*KEY)
+    assert known is not None
+    assert known.parcel is None
+    store.store(*KEY, KNOWN)
+    assert store.note_guess(*KEY, second) == (first, second)
+    assert store.known(*KEY, consistent=True) == replace(KNOWN, guesses=(first, second))

@@ -1,0 +1,363 @@
+"""The client of query.do: what it signs and posts, and what it makes of every answer that the vendor gives."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waybill import statuses
+from waybill.errors import REFUSALS, NoResult, NotSent, OutcomeUnknown, UnlistedCode, UpstreamError
+from waybill.kuaidi100 import MAX_BODY_BYTES, Client, Credentials, parse, sign, to_param
+from waybill.model import Area, Parcel, Query, milestones
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+QUERY = Query(com="yuantong", num="YT7450353838751", phone="1011")
+CREDENTIALS = Credentials("CUSTOMER", "KEY")
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    return {
+        "time": "2024-03-09 10:19:51",
+        "ftime": "2024-03-09 10:19:51",
+        "context": "您的快件已送达",
+        "statusCode": "501",
+        "status": "投柜或驿站",
+        "areaCode": None,
+        "areaName": None,
+        "areaCenter": None,
+        "location": "天津市,北辰区",
+        **fields,
+    }
+
+
+def reply(**fields: Any) -> bytes:
+    body = {
+        "message": "ok",
+        "nu": "YT7450353838751",
+        "ischeck": "1",
+        "com": "yuantong",
+        "status": "200",
+        "state": "304",
+        "data": [row()],
+        **fields,
+    }
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def sent(body: bytes, **headers: str) -> httpx.Response:
+    """An answer as a server sends it: a stream that was not read yet."""
+    return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+
+
+def test_param_is_compact_utf8_json_without_empty_fields() -> None:
+    query = Query(
+        "yuantong", "YT1", origin="广东深圳", to="北京朝阳", lang="en", order="asc", show="0", resultv2="8"
+    )
+    assert to_param(query) == (
+        '{"com":"yuantong","num":"YT1","from":"广东深圳","to":"北京朝阳","resultv2":"8","show":"0","order":"asc","lang":"en"}'
+    )
+
+
+def test_the_signature_is_the_upper_case_digest_of_param_key_customer() -> None:
+    expected = hashlib.md5(b"{}KEYCUSTOMER").hexdigest().upper()  # noqa: S324 - the vendor's algorithm
+    assert sign("{}", CREDENTIALS) == expected
+    assert len(sign("{}", CREDENTIALS, "SHA256")) == 64
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.text("甲乙ab '&=/+\\\"", max_size=20),
+    st.sampled_from(["MD5", "SHA256"]),
+)
+def test_what_is_signed_is_what_is_posted_to_the_byte(origin: str, to: str, sign_type: str) -> None:
+    seen: dict[str, list[str]] = {}
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        seen.update(parse_qs(request.content.decode(), keep_blank_values=True))
+        return sent(reply())
+
+    with Client(transport=httpx.MockTransport(vendor), sign_type=sign_type) as client:
+        client.query(Query("yuantong", "YT7450353838751", origin=origin, to=to), CREDENTIALS)
+    digest = {"MD5": hashlib.md5, "SHA256": hashlib.sha256}[sign_type]
+    text = seen["param"][0] + "KEY" + "CUSTOMER"
+    assert seen["sign"] == [digest(text.encode()).hexdigest().upper()]
+    assert seen.get("signType", ["MD5"]) == [sign_type]
+    assert json.loads(seen["param"][0]).get("from", "") == origin
+
+
+def test_the_vendors_own_example_becomes_a_parcel() -> None:
+    events = [
+        row(
+            time="2024-03-07 16:55:46",
+            ftime="2024-03-07 16:55:46",
+            context="Your package has been picked up by [Jinshui'an, Jinan City], recipient: Recipient B (13800000002)",
+            statusCode="1",
+            areaCode="CN370105000000",
+            areaName="山东,济南市,天桥区",
+            areaCenter="116.987492,36.678016",
+        ),
+        row(),
+        row(ftime="2024-03-09 10:47:53", context="signed for, salesperson at 13800000001", statusCode="304"),
+    ]
+    route = {
+        "from": {"number": "CN370105000000", "name": "山东"},
+        "cur": {"number": None, "name": None},
+        "to": None,
+    }
+    answer = parse(reply(data=events, routeInfo=route, isLoop=False, condition="F00"), QUERY)
+    parcel = answer.parcel
+    assert (parcel.status, parcel.substatus, parcel.terminal, parcel.state) == (
+        "delivered",
+        "picked_up_at_station",
+        True,
+        "304",
+    )
+    assert [event.code for event in parcel.events] == ["304", "501", "1"]
+    assert parcel.events[-1].time == "2024-03-07T16:55:46+08:00"
+    assert parcel.events[-1].zone == "assumed"
+    assert parcel.events[-1].area == Area("CN370105000000", "山东,济南市,天桥区", 116.987492, 36.678016)
+    assert parcel.route is not None
+    assert parcel.route.origin == Area("CN370105000000", "山东")
+    assert parcel.route.destination is None
+    assert "1380000" not in json.dumps(parcel.to_dict())
+    assert "Recipient B" not in json.dumps(parcel.to_dict())
+    assert [each.status for each in milestones(parcel.events)] == [
+        "in_transit",
+        "available_for_pickup",
+        "delivered",
+    ]
+    assert Parcel.from_dict(json.loads(json.dumps(parcel.to_dict()))) == parcel
+
+
+def test_a_forecast_is_read() -> None:
+    stop = {
+        "arriveTime": "2024-03-09 10",
+        "leaveTime": None,
+        "province": "北京",
+        "city": "北京市",
+        "district": "朝阳区",
+    }
+    body = reply(
+        arrivalTime="2024-03-09 17",
+        totalTime="2天",
+        remainTime="5小时",
+        probability="0.9",
+        predictedRoute=[stop],
+    )
+    eta = parse(body, QUERY).parcel.eta
+    assert eta is not None
+    assert eta.arrives_at == "2024-03-09T17:00:00+08:00"
+    assert (eta.remaining_time, eta.stops[0].name) == ("5小时", "北京 北京市 朝阳区")
+
+
+@pytest.mark.parametrize("code", sorted(REFUSALS))
+def test_each_return_code_is_an_error_of_its_own(code: str) -> None:
+    body = json.dumps({"result": False, "returnCode": code, "message": "查询无结果"}).encode()
+    with pytest.raises(REFUSALS[code]) as caught:
+        parse(body, QUERY)
+    assert caught.value.outcome == code
+    assert len(caught.value.action) > 20
+
+
+@pytest.mark.parametrize("code", [408, "408"])
+def test_a_status_without_data_stands_in_for_a_return_code(code: object) -> None:
+    with pytest.raises(REFUSALS["408"]):
+        parse(json.dumps({"status": code, "data": []}).encode(), QUERY)
+
+
+def test_the_return_code_rules_even_beside_data() -> None:
+    with pytest.raises(REFUSALS["503"]):
+        parse(reply(returnCode="503"), QUERY)
+
+
+def test_a_code_that_nobody_listed_has_an_error_too() -> None:
+    with pytest.raises(UnlistedCode):
+        parse(b'{"result": false, "returnCode": "777"}', QUERY)
+
+
+def test_success_without_a_trace_is_no_result() -> None:
+    with pytest.raises(NoResult):
+        parse(reply(data=[]), QUERY)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>502</html>",
+        reply()[:-30],
+        b"[]",
+        b"null",
+        b'"x"',
+        b"[" * 5000,
+        b"\xff\xfe\x00",
+        b'{"result": false}',
+    ],
+)
+def test_what_nobody_can_read_is_an_unknown_outcome(body: bytes) -> None:
+    with pytest.raises(OutcomeUnknown):
+        parse(body, QUERY)
+
+
+def test_the_answer_to_another_number_is_never_taken_for_this_one() -> None:
+    with pytest.raises(OutcomeUnknown):
+        parse(reply(nu="YT0000000000000"), QUERY)
+
+
+def test_gbk_is_read_where_utf8_was_promised() -> None:
+    assert parse(reply().decode().encode("gbk"), QUERY).parcel.events[0].text == "您的快件已送达"
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "known"),
+    [
+        ("399", "delivered", False),
+        ("1099", "in_transit", False),
+        ("299", "exception", False),
+        ("99", "in_transit", False),
+    ],
+)
+def test_an_unknown_code_falls_back_to_its_family_and_is_reported(raw: str, status: str, known: bool) -> None:  # noqa: FBT001 - a column of the table
+    answer = parse(reply(state=raw), QUERY)
+    assert answer.parcel.status == status
+    assert answer.parcel.state == raw
+    assert (answer.unknown_codes == ()) is known
+
+
+@pytest.mark.parametrize("code", sorted(statuses.codes()))
+def test_every_documented_code_keeps_both_levels(code: str) -> None:
+    answer = parse(reply(state=code, data=[row(statusCode=code)]), QUERY)
+    expected = statuses.codes()[code]
+    assert (answer.parcel.status, answer.parcel.substatus) == (expected.status, expected.substatus)
+    assert answer.unknown_codes == ()
+
+
+def test_a_family_state_is_refined_by_the_newest_event_of_that_family() -> None:
+    assert parse(reply(state="5"), QUERY).parcel.status == "available_for_pickup"
+    assert parse(reply(state="3"), QUERY).parcel.substatus is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "zone"),
+    [
+        ("2024-03-09 10:47:53", "2024-03-09T10:47:53+08:00", "assumed"),
+        ("2024-03-09 10:47", "2024-03-09T10:47:00+08:00", "assumed"),
+        ("2024/03/09 10:47:53", "2024-03-09T10:47:53+08:00", "assumed"),
+        ("2024.03.09 10:47:53", "2024-03-09T10:47:53+08:00", "assumed"),
+        ("2024-03-09T10:47:53-05:00", "2024-03-09T10:47:53-05:00", "given"),
+        ("morgen", None, "assumed"),
+        (None, None, "assumed"),
+    ],
+)
+def test_naive_times_are_shanghai_and_say_so(text: str | None, expected: str | None, zone: str) -> None:
+    event = parse(reply(data=[row(ftime=text, time=text)]), QUERY).parcel.events[0]
+    assert (event.time, event.zone) == (expected, zone)
+
+
+def test_repeated_events_are_one_and_order_asc_is_turned_round() -> None:
+    first, second = (
+        row(ftime="2024-03-09 10:00:00", context="一"),
+        row(ftime="2024-03-09 10:00:00", context="二"),
+    )
+    down = parse(reply(data=[second, first, second]), QUERY).parcel.events
+    up = parse(reply(data=[first, second]), Query("yuantong", "YT7450353838751", order="asc")).parcel.events
+    assert [event.text for event in down] == ["二", "一"] == [event.text for event in up]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*row(), "data"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["data", "state", "status", "returnCode", "nu", "routeInfo", "predictedRoute", "arrivalTime"]
+        ),
+        _JSON,
+    )
+)
+def test_any_json_is_an_answer_or_an_error_of_the_tree(fields: dict[str, Any]) -> None:
+    try:
+        answer = parse(json.dumps({"state": "0", "status": "200", "data": [row()], **fields}).encode(), QUERY)
+    except UpstreamError:
+        return
+    assert answer.parcel.events
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_error_of_the_tree(body: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        parse(body, QUERY)
+
+
+def ask(vendor: Callable[[httpx.Request], Any], **options: Any) -> None:
+    with Client(transport=httpx.MockTransport(vendor), **options) as client:
+        client.query(QUERY, CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (httpx.ConnectError, NotSent),
+        (httpx.ConnectTimeout, NotSent),
+        (httpx.ReadTimeout, OutcomeUnknown),
+        (httpx.ReadError, OutcomeUnknown),
+        (httpx.WriteError, OutcomeUnknown),
+        (httpx.RemoteProtocolError, OutcomeUnknown),
+    ],
+)
+def test_only_a_request_that_surely_was_not_sent_counts_as_unsent(
+    fault: type[httpx.TransportError], expected: type[UpstreamError]
+) -> None:
+    def vendor(request: httpx.Request) -> httpx.Response:
+        raise fault("", request=request)
+
+    with pytest.raises(expected):
+        ask(vendor)
+
+
+@pytest.mark.parametrize("status", [204, 302, 403, 500, 502])
+def test_another_status_than_200_is_an_unknown_outcome(status: int) -> None:
+    with pytest.raises(OutcomeUnknown):
+        ask(lambda _: httpx.Response(status, headers={"Location": "https://example.com"}))
+
+
+def test_an_answer_over_a_megabyte_is_not_read_to_its_end() -> None:
+    with pytest.raises(OutcomeUnknown, match="over"):
+        ask(lambda _: sent(b" " * (MAX_BODY_BYTES + 1)))
+
+
+def test_a_slow_drip_ends_at_the_deadline() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b" "
+
+    with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+        ask(lambda _: httpx.Response(200, content=drip()), deadline=0.1)
+
+
+def test_the_content_type_is_not_trusted() -> None:
+    with Client(
+        transport=httpx.MockTransport(lambda _: sent(reply(), **{"Content-Type": "text/html"}))
+    ) as client:
+        assert client.query(QUERY, CREDENTIALS).parcel.number == QUERY.num
+
+
+def test_credentials_do_not_show_themselves() -> None:
+    assert "KEY" not in repr(CREDENTIALS)

@@ -1,0 +1,406 @@
+"""A lookup, scene by scene: what is served, what is asked, what is refused, and what each answer says of its freshness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.doubles import FixedSecrets, MemoryStore
+from waybill import couriers
+from waybill.errors import (
+    BadSignature,
+    CompanyNotFound,
+    CourierUnknown,
+    NoResult,
+    NotSent,
+    OutcomeUnknown,
+    PhoneMismatch,
+    PhoneRequired,
+    PhoneUnverified,
+    QuotaExhausted,
+    RateLimited,
+    ServerBusy,
+    StoreUnavailable,
+    UpstreamError,
+    UpstreamUnavailable,
+    UpstreamUnknown,
+    WaybillError,
+    WrongPhone,
+)
+from waybill.lease import Lease, Rules, take
+from waybill.lookup import Call, Lookup, Wanted
+from waybill.model import Answer, Event, Parcel, Query
+
+if TYPE_CHECKING:
+    from waybill.lookup import Found
+
+NUMBER = "YT7450353838751"
+GAP, HOUR, DAY = 1860.0, 3600.0, 86_400.0
+
+
+def answer(query: Query, *, status: str = "in_transit", terminal: bool = False) -> Answer:
+    event = Event("e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up")
+    parcel = Parcel(
+        query.com, query.num, status, terminal=terminal, state="1", lang=query.lang, events=(event,)
+    )
+    return Answer(parcel)
+
+
+@dataclass
+class Scene:
+    """A lookup over doubles, with a clock that the scene moves and an upstream that answers what it is told to."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    secrets: FixedSecrets = field(default_factory=FixedSecrets)
+    rules: Rules = field(default_factory=Rules)
+    time: float = 1_800_000_000.0
+    says: list[UpstreamError | None] = field(default_factory=list)
+    right_tail: str | None = None
+    terminal: bool = False
+    queries: list[Query] = field(default_factory=list)
+    used: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    losses: list[WaybillError] = field(default_factory=list)
+    holders: int = 0
+
+    def query(self, query: Query, credentials: tuple[str, str]) -> Answer:
+        self.queries.append(query)
+        self.used.append(credentials)
+        self.time += 0.3
+        if self.says and (error := self.says.pop(0)):
+            raise error
+        if self.right_tail is not None and query.phone != self.right_tail:
+            raise WrongPhone
+        return answer(query, status="delivered" if self.terminal else "in_transit", terminal=self.terminal)
+
+    def holder(self) -> str:
+        self.holders += 1
+        return f"flight-{self.holders}"
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+    def ask(self, courier: str = "yuantong", tail: str | None = None, **options: object) -> Found:
+        found = couriers.find(courier)
+        assert found is not None
+        wanted = replace(Wanted(found, NUMBER, "member", tail), **options)  # type: ignore[arg-type] # fields of Wanted
+        lookup = Lookup(
+            store=self.store,
+            query=self.query,
+            secrets=self.secrets,
+            rules=self.rules,
+            now=lambda: self.time,
+            pause=self.pause,
+            holder=self.holder,
+            on_call=self.calls.append,
+            on_loss=self.losses.append,
+        )
+        return lookup.track(wanted)
+
+
+def test_the_first_reader_pays_and_the_second_reads() -> None:
+    scene = Scene()
+    first, second = scene.ask(), scene.ask()
+    assert (first.source, first.reason) == ("live", "fetched_now")
+    assert (second.source, second.reason) == ("cache", "within_gap")
+    assert first.parcel == second.parcel
+    assert len(scene.queries) == 1
+    assert first.next_allowed_at == first.fetched_at + GAP
+
+
+def test_a_cached_answer_costs_one_read() -> None:
+    scene = Scene()
+    scene.ask()
+    before = scene.store.reads
+    scene.ask()
+    assert scene.store.reads - before == 1
+
+
+def test_after_the_gap_a_reader_pays_again() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.time += GAP + 1
+    assert scene.ask().source == "live"
+
+
+def test_a_delivered_parcel_stays_fresh_for_a_month_unless_asked_for_fresher() -> None:
+    scene = Scene(terminal=True)
+    scene.ask()
+    scene.time += 29 * DAY
+    assert (scene.ask().source, scene.ask().reason) == ("cache", "terminal")
+    assert scene.ask(max_age=HOUR).source == "live"
+    scene.time += 1
+    assert (scene.ask(max_age=0.0).source, scene.ask(max_age=0.0).reason) == ("stale", "gap_not_over")
+    scene.time += 31 * DAY
+    assert scene.ask().source == "live"
+
+
+def test_a_reader_that_takes_older_answers_saves_a_call() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.time += 2 * HOUR
+    assert scene.ask(max_age=DAY).source == "cache"
+    assert len(scene.queries) == 1
+
+
+@pytest.mark.parametrize("error", [ServerBusy(), OutcomeUnknown(), QuotaExhausted(), NotSent(), NoResult()])
+def test_a_failed_refresh_serves_the_last_answer_and_says_why(error: UpstreamError) -> None:
+    scene = Scene(says=[None, error])
+    first = scene.ask()
+    scene.time += GAP + 1
+    stale = scene.ask()
+    assert stale.source == "stale"
+    assert stale.parcel == first.parcel
+    assert stale.reason in {f"upstream_{error.outcome}", "gap_not_over"}
+    assert stale.age > GAP
+    assert stale.next_allowed_at > scene.time
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "retry_after"),
+    [
+        (ServerBusy(), UpstreamUnavailable, 60),
+        (NotSent(), UpstreamUnavailable, 5),
+        (BadSignature(), UpstreamUnavailable, 60),
+        (QuotaExhausted(), UpstreamUnavailable, 60),
+        (OutcomeUnknown(), UpstreamUnknown, 12 + GAP),
+        (CompanyNotFound(), CourierUnknown, HOUR),
+    ],
+)
+def test_a_failed_first_call_says_when_to_come_back_and_asking_again_is_free(
+    error: UpstreamError, told: type[WaybillError], retry_after: float
+) -> None:
+    scene = Scene(says=[error])
+    with pytest.raises(told) as caught:
+        scene.ask()
+    assert caught.value.retry_after == pytest.approx(retry_after, abs=1)
+    with pytest.raises(told) as again:
+        scene.ask()
+    assert len(scene.queries) == 1
+    scene.time += (again.value.retry_after or 0) + 0.01
+    assert scene.ask().source == "live"
+
+
+def test_no_trace_yet_is_an_answer_and_is_asked_about_ever_more_rarely() -> None:
+    scene = Scene(says=[NoResult() for _ in range(6)])
+    waits = []
+    for _ in range(6):
+        found = scene.ask()
+        assert (found.source, found.parcel.status, found.parcel.events) == ("live", "pending", ())
+        assert scene.ask().reason == "pending_backoff"
+        waits.append(found.fresh_until - found.fetched_at)
+        scene.time = found.fresh_until
+    assert waits == [GAP, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 8 * HOUR]
+    assert scene.ask().parcel.status == "in_transit"
+
+
+def test_a_known_parcel_keeps_its_events_when_the_courier_forgets_it() -> None:
+    scene = Scene(says=[None, NoResult()])
+    events = scene.ask().parcel.events
+    scene.time += GAP + 1
+    assert scene.ask().parcel.events == events
+
+
+def test_a_courier_that_demands_a_phone_is_not_asked_without_one() -> None:
+    scene = Scene()
+    with pytest.raises(PhoneRequired):
+        scene.ask("shunfeng")
+    assert scene.queries == []
+
+
+def test_the_right_phone_works_straight_after_a_wrong_one_and_is_then_cached() -> None:
+    scene = Scene(right_tail="8000")
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "1111")
+    assert scene.ask("shunfeng", "8000").source == "live"
+    assert scene.ask("shunfeng", "8000").source == "cache"
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "1111")
+    assert len(scene.queries) == 2
+
+
+def test_an_untried_phone_sees_nothing_while_no_call_is_allowed() -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000")
+    with pytest.raises(PhoneUnverified) as caught:
+        scene.ask("shunfeng", "2222")
+    assert caught.value.retry_after == pytest.approx(GAP, abs=1)
+    scene.time += GAP + 1
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "2222")
+    assert scene.ask("shunfeng", "8000").source == "live"
+
+
+def test_a_second_right_phone_is_verified_by_a_call_of_its_own() -> None:
+    scene = Scene()
+    scene.ask("shunfeng", "8000")
+    scene.time += GAP + 1
+    assert scene.ask("shunfeng", "9000").source == "live"
+    assert {scene.ask("shunfeng", tail).source for tail in ("8000", "9000")} == {"cache"}
+
+
+def test_at_most_three_wrong_phones_a_day_reach_the_upstream() -> None:
+    scene = Scene(right_tail="8000")
+    for tail in ("1111", "2222", "3333"):
+        with pytest.raises(PhoneMismatch):
+            scene.ask("shunfeng", tail, member=f"member {tail}")
+    with pytest.raises(PhoneUnverified) as caught:
+        scene.ask("shunfeng", "8000", member="owner")
+    assert len(scene.queries) == 3
+    assert caught.value.retry_after == pytest.approx(DAY, abs=2)
+    scene.time += DAY
+    assert scene.ask("shunfeng", "8000", member="owner").source == "live"
+
+
+def test_a_member_has_five_wrong_guesses_a_day_and_then_not_even_the_right_one() -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000", member="owner")
+    for tail in ("1111", "2222", "3333", "4444", "5555", "5555", "1111"):
+        with pytest.raises(PhoneUnverified):
+            scene.ask("shunfeng", tail, member="stranger")
+    for tail in ("6666", "8000"):
+        with pytest.raises(RateLimited) as caught:
+            scene.ask("shunfeng", tail, member="stranger")
+        assert caught.value.retry_after == pytest.approx(DAY, abs=5)
+    assert scene.ask("shunfeng", "8000", member="owner").source == "cache"
+    scene.time += DAY
+    assert scene.ask("shunfeng", "8000", member="stranger").source == "live"
+
+
+def test_the_member_whose_phone_was_verified_is_not_locked_out_by_its_own_mistakes() -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000")
+    for tail in ("1111", "2222", "3333", "4444", "5555"):
+        with pytest.raises(PhoneUnverified):
+            scene.ask("shunfeng", tail)
+    with pytest.raises(RateLimited):
+        scene.ask("shunfeng", "6666")
+    assert scene.ask("shunfeng", "8000").source == "cache"
+
+
+def test_a_tail_that_was_only_asked_with_does_not_open_the_parcel_later() -> None:
+    scene = Scene(says=[NoResult()], right_tail="8000")
+    assert scene.ask("shunfeng", "1111").parcel.status == "pending"
+    assert scene.ask("shunfeng", "1111").source == "cache"
+    scene.time += GAP + 1
+    assert scene.ask("shunfeng", "8000").parcel.events
+    with pytest.raises(PhoneUnverified):
+        scene.ask("shunfeng", "1111")
+
+
+def test_a_wrong_phone_is_never_served_from_the_cache_once_it_is_forgotten() -> None:
+    scene = Scene(right_tail="8000", terminal=True)
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "1111")
+    scene.ask("shunfeng", "8000")
+    scene.time += DAY + 10
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "1111")
+
+
+def test_a_courier_that_demands_a_phone_against_its_table_is_believed() -> None:
+    scene = Scene(right_tail="8000")
+    with pytest.raises(PhoneRequired):
+        scene.ask("yuantong")
+    with pytest.raises(PhoneRequired):
+        scene.ask("yuantong")
+    assert len(scene.queries) == 1
+    assert scene.ask("yuantong", "8000").source == "live"
+    with pytest.raises(PhoneUnverified):
+        scene.ask("yuantong", "1111")
+
+
+def test_only_the_tail_goes_upstream_and_no_digits_are_remembered() -> None:
+    scene = Scene()
+    scene.ask("shunfeng", "8000")
+    assert scene.queries[0].phone == "8000"
+    known = scene.store.results["shunfeng", NUMBER]
+    assert list(known.tails) == [f"hash-shunfeng-{NUMBER}-8000"]
+
+
+def test_a_parcel_keeps_the_language_of_its_first_answer() -> None:
+    scene = Scene()
+    assert scene.ask(lang="en").parcel.lang == "en"
+    assert scene.ask(lang="zh").parcel.lang == "en"
+    scene.time += GAP + 1
+    assert scene.ask(lang="zh").parcel.lang == "en"
+    assert [query.lang for query in scene.queries] == ["en", "en"]
+
+
+def test_a_refused_signature_rereads_the_secret_and_tries_once_more_if_it_changed() -> None:
+    scene = Scene(says=[BadSignature()], secrets=FixedSecrets(("old", "key"), rotated=("new", "key")))
+    assert scene.ask().source == "live"
+    assert scene.used == [("old", "key"), ("new", "key")]
+    assert len(scene.store.leases["yuantong", NUMBER].calls) == 2
+
+
+def test_a_refused_signature_of_the_same_secret_is_not_tried_again() -> None:
+    scene = Scene(says=[BadSignature(), None])
+    with pytest.raises(UpstreamUnavailable, match="signature"):
+        scene.ask()
+    assert (len(scene.queries), scene.secrets.rereads) == (1, 1)
+
+
+def test_a_secret_that_is_not_filled_in_costs_no_slot() -> None:
+    scene = Scene(secrets=FixedSecrets(None))
+    with pytest.raises(UpstreamUnavailable):
+        scene.ask()
+    assert (scene.queries, scene.store.leases) == ([], {})
+
+
+def test_a_missing_secret_still_serves_what_is_known() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.secrets.current = None
+    scene.time += GAP + 1
+    assert scene.ask().source == "stale"
+
+
+def test_a_reader_waits_for_a_call_in_flight_and_gives_up_when_it_never_lands() -> None:
+    scene = Scene()
+    crashed = take(None, "crashed", scene.time, scene.rules)
+    assert crashed is not None
+    scene.store.leases["yuantong", NUMBER] = crashed
+    started = scene.time
+    with pytest.raises(UpstreamUnknown) as caught:
+        scene.ask()
+    assert 12 <= scene.time - started <= 13
+    assert caught.value.retry_after == pytest.approx(GAP, abs=2)
+    assert scene.queries == []
+
+
+def test_a_paid_answer_is_given_even_when_it_cannot_be_stored() -> None:
+    class Forgetful(MemoryStore):
+        def store(self, courier: str, number: str, known: object) -> None:  # noqa: ARG002 - as the store's
+            raise StoreUnavailable("full", retry_after=1)
+
+        def swap_lease(
+            self, courier: str, number: str, wanted: Lease, standing: Lease | None
+        ) -> tuple[bool, Lease | None]:
+            if standing:
+                raise StoreUnavailable("full", retry_after=1)
+            return super().swap_lease(courier, number, wanted, standing)
+
+    scene = Scene(store=Forgetful())
+    assert scene.ask().source == "live"
+    assert len(scene.losses) == 1
+    with pytest.raises(UpstreamUnknown):
+        scene.ask()
+    assert len(scene.queries) == 1
+
+
+def test_every_call_is_reported_with_what_it_came_to() -> None:
+    scene = Scene(says=[None, ServerBusy()])
+    scene.ask()
+    scene.time += GAP + 1
+    scene.ask()
+    assert [call.outcome for call in scene.calls] == ["200", "502"]
+    assert {(call.courier, call.member) for call in scene.calls} == {("yuantong", "member")}
+
+
+def test_a_destination_asks_for_a_forecast() -> None:
+    scene = Scene()
+    scene.ask(to="北京朝阳")
+    assert (scene.queries[0].resultv2, scene.queries[0].to) == ("8", "北京朝阳")

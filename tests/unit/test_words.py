@@ -1,0 +1,225 @@
+"""Couriers, numbers, phones and masking: the tables and small rules that everything else trusts."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waybill import couriers, numbers, phones, privacy, statuses
+from waybill.errors import CourierAmbiguous, InvalidField
+
+DATA = Path(couriers.__file__).with_name("data")
+
+
+def test_every_row_of_the_courier_table_can_be_found() -> None:
+    with (DATA / "couriers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(couriers.table()) == 1618
+    for row in rows:
+        courier = couriers.find(row["code"])
+        assert courier is not None
+        assert (courier.name_zh, courier.requires_phone) == (row["name_zh"], row["requires_phone"] == "1")
+
+
+@pytest.mark.parametrize(("alias", "code"), couriers.ALIASES.items())
+def test_wrong_names_that_integrators_use_are_understood(alias: str, code: str) -> None:
+    found = couriers.find(f" {alias.upper()} ")
+    assert found is not None
+    assert found.code == code
+
+
+def test_the_couriers_that_demand_a_phone_are_the_documented_three() -> None:
+    demanding = {code for code, courier in couriers.table().items() if courier.requires_phone}
+    assert demanding == {"shunfeng", "shunfengkuaiyun", "zhongtong"}
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("yuantong", "yuantong"), ("圆通速递", "yuantong"), ("YTO", "yuantong"), ("sf", "shunfeng")],
+)
+def test_couriers_are_found_by_code_chinese_and_english_name(text: str, first: str) -> None:
+    assert couriers.search(text)[0].code == first
+
+
+def test_every_status_has_both_names_and_every_code_leads_to_one() -> None:
+    assert {code.status for code in statuses.codes().values()} <= set(statuses.NAMES)
+    assert all(zh and en for zh, en in statuses.NAMES.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" yt7450353838751\n", "YT7450353838751"),
+        ("ＳＦ７４４４７００４９９７０１", "SF7444700499701"),
+        ("000123456", "000123456"),
+    ],
+)
+def test_numbers_are_trimmed_narrowed_and_upper_cased(text: str, expected: str) -> None:
+    assert numbers.normalise(text) == expected
+
+
+@given(st.text(max_size=40))
+def test_a_number_is_normal_or_refused_by_field(text: str) -> None:
+    try:
+        number = numbers.normalise(text, "expNo")
+    except InvalidField as error:
+        assert error.field == "expNo"  # noqa: PT017 - either way is right, and both are checked
+        return
+    assert re.fullmatch(r"[A-Z0-9][A-Z0-9-]{4,30}[A-Z0-9]", number)
+    assert numbers.normalise(number) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12345", "1" * 33, "-123456", "123456-", "12 34567", "ß12345678", "YT１\u0001234567"]
+)
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidField):
+        numbers.normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("SF7444700499701", [("shunfeng", "high")]),
+        ("YT7450353838751", [("yuantong", "high")]),
+        ("YT25569986666541", [("yuantong", "high")]),
+        ("JT5091156768308", [("jtexpress", "high")]),
+        ("773039762404825", [("shentong", "medium"), ("fedex", "low")]),
+        ("1Z999AA10123456784", [("ups", "high")]),
+    ],
+)
+def test_couriers_are_told_from_the_number(number: str, expected: list[tuple[str, str]]) -> None:
+    assert [(each.courier.code, each.confidence) for each in numbers.detect(number)] == expected
+
+
+def test_every_pattern_names_a_courier_of_the_table() -> None:
+    with (DATA / "courier_patterns.csv").open(encoding="utf-8", newline="") as file:
+        codes = {row["code"] for row in csv.DictReader(file)}
+    assert {code for code in codes if couriers.find(code) is None} <= {"state"}
+
+
+@given(st.from_regex(r"\AE[A-Z][0-9]{8}\Z"))
+def test_of_ten_check_digits_one_is_right_and_only_it_is_trusted(start: str) -> None:
+    valid = [digit for digit in range(10) if numbers.s10_valid(f"{start}{digit}CN")]
+    assert len(valid) == 1
+    for digit in range(10):
+        ems = next(each for each in numbers.detect(f"{start}{digit}CN") if each.courier.code == "ems")
+        assert (ems.confidence == "high", ems.check_digit) == (digit in valid, digit in valid)
+
+
+def test_the_check_digit_of_the_postal_unions_example_is_right() -> None:
+    assert numbers.s10_valid("RA473124829FI") is True
+    assert numbers.s10_valid("RA473124828FI") is False
+    assert numbers.s10_valid("YT7450353838751") is None
+
+
+def test_one_high_match_is_used_and_anything_less_is_shown() -> None:
+    assert numbers.courier_of("SF7444700499701").code == "shunfeng"
+    with pytest.raises(CourierAmbiguous, match="most likely shentong") as proposed:
+        numbers.courier_of("773039762404825")
+    assert proposed.value.candidates[0] == {"code": "shentong", "name": "申通快递", "confidence": "medium"}
+    with pytest.raises(CourierAmbiguous, match="No known pattern"):
+        numbers.courier_of("Q-123456")
+
+
+@pytest.mark.parametrize(
+    ("phone", "tail"),
+    [
+        ("0755-81234567", "4567"),
+        ("075581234567", "4567"),
+        ("81234567", "4567"),
+        ("4567", "4567"),
+        ("13801380000", "0000"),
+        ("8000", "8000"),
+        ("13801380000-1234", "1234"),
+        ("138013800001234", "1234"),
+        ("13801380001234", "1234"),
+        ("0755-81234567-801", "4567"),
+        ("0755-81234567转801", "4567"),
+        ("(0755)81234567", "4567"),
+        ("+86 13801380000", "0000"),
+        ("１３８０１３８００００", "0000"),
+        ("138****8000", "8000"),
+    ],
+)
+def test_phones_come_down_to_four_digits(phone: str, tail: str) -> None:
+    assert phones.tail(phone) == tail
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_four_digits_or_refused(text: str) -> None:
+    try:
+        assert re.fullmatch(r"[0-9]{4}", phones.tail(text))
+    except InvalidField as error:
+        assert error.field == "phone"  # noqa: PT017 - either way is right, and both are checked
+
+
+@pytest.mark.parametrize(
+    "phone", ["", "12", "abc", "13801380000,13901380001", "1380138000x", "٠١٢٣", "1" * 41]
+)
+def test_what_is_no_single_phone_is_refused(phone: str) -> None:
+    with pytest.raises(InvalidField):
+        phones.tail(phone)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("快递员张三（13800000001）正在派件，网点022-00000000", "快递员***（***）正在派件，网点***"),
+        ("签收人：李四，电话95554", "签收人：***，电话***"),
+        ("快件已由李四签收", "快件已由***签收"),
+        ("派件员 王小明 正在为您派件", "派件员 *** 正在为您派件"),
+        ("已送达，请联系刘备13800000003", "已送达，请联系******"),
+        ("Courier A (13800000001) is delivering", "Courier *** (***) is delivering"),
+        ("recipient: Recipient B (13800000002)", "recipient: *** (***)"),
+        ("１３８００００００１１", "***"),
+        ("write to someone@example.com", "write to ***"),
+    ],
+)
+def test_names_and_phones_are_masked(text: str, masked: str) -> None:
+    assert privacy.mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "快件到达【天津转运中心】 2024-03-09 10:47:53",
+        "您的快件已签收，签收人：本人",
+        "快件已由【丰巢智能快递柜】签收",
+        "运单号YT7450353838751已揽收",
+        "快递员已揽收",
+        "收件人拒收",
+        "Your package has left Tianjin Transfer Center",
+        "signed for at the Fengchao cabinet",
+    ],
+)
+def test_what_is_not_personal_stays(text: str) -> None:
+    assert privacy.mask(text) == text
+
+
+_MOBILE = st.from_regex(r"\A1[3-9][0-9]{9}\Z")
+_NAMES = st.sampled_from(["赵一", "钱二三", "孙四", "李五六"])
+
+
+@given(
+    _NAMES,
+    _MOBILE,
+    st.sampled_from(
+        ["快递员{0}({1})派送中", "派件员：{0}，电话：{1}", "{0}，{1}", "签收人：{0} {1}", "联系{0}{1}。"]
+    ),
+)
+def test_no_phone_and_no_name_beside_one_survives(name: str, phone: str, form: str) -> None:
+    masked = privacy.mask(form.format(name, phone))
+    assert phone not in masked
+    assert name not in masked
+
+
+@given(st.text(max_size=80))
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    once = privacy.mask(text)
+    assert privacy.mask(once) == once
