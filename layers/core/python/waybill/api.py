@@ -162,9 +162,9 @@ def _optional_string(field: str, value: object) -> str:
 def _lang(field: str, value: object, default: str) -> str:
     if value is None or value == "":
         return default
-    if value not in {"zh", "en"}:
+    if not isinstance(value, str) or value not in {"zh", "en"}:
         raise InvalidField(field, "The languages are zh and en.")
-    return str(value)
+    return value
 
 
 def _seconds(field: str, text: str | None) -> float | None:

@@ -21,6 +21,12 @@ logger: Final = Logger()
 metrics: Final = Metrics()
 
 
+def flush() -> None:
+    """Write what was counted, once a request; most requests count nothing and write no line."""
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
 def on_call(call: Call) -> None:
     """An upstream call: a metric per outcome, and an alarm's metric for what only the operator can mend."""
     error = OUTCOMES.get(call.outcome)

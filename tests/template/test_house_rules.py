@@ -1,0 +1,297 @@
+"""The house rules of the template, as code: what a review would have to look for in every change."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+Resources = dict[str, dict[str, Any]]
+
+EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+ENVIRONMENT = {
+    "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "QueryFunction": EVERY_FUNCTION
+    | {
+        "CACHE_TABLE",
+        "KUAIDI100_SECRET",
+        "TAIL_KEY_SECRET",
+        "UPSTREAM_URL",
+        "UPSTREAM_LANG",
+        "QUERY_GAP_SECONDS",
+        "DAILY_CALL_CAP",
+        "STRICT_GAP",
+        "CONNECT_TIMEOUT_SECONDS",
+        "READ_TIMEOUT_SECONDS",
+    },
+}
+ALLOWED = {
+    "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "QueryRole": {
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:PutItem CacheTable",
+        "dynamodb:UpdateItem CacheTable",
+        "secretsmanager:GetSecretValue Kuaidi100Secret",
+        "secretsmanager:GetSecretValue TailKeySecret",
+    },
+}
+LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+GATEWAY_SECONDS = 29
+
+
+def of_type(resources: Resources, kind: str) -> Resources:
+    return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def target(reference: Any) -> str:
+    """The logical id that `{"Ref": id}` or `{"Fn::GetAtt": [id, attribute]}` points to, `""` for anything else."""
+    match reference:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return name
+    return ""
+
+
+# ---- Functions
+
+
+def test_every_function_logs_to_a_group_of_its_own_that_forgets(
+    resources: Resources, functions: Resources
+) -> None:
+    groups = {name: target(function["LoggingConfig"]["LogGroup"]) for name, function in functions.items()}
+    assert len(set(groups.values())) == len(functions)
+    for group in groups.values():
+        assert resources[group]["Type"] == "AWS::Logs::LogGroup"
+        assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(
+    resources: Resources, functions: Resources
+) -> None:
+    roles = {name: target(function["Role"]) for name, function in functions.items()}
+    assert len(set(roles.values())) == len(functions)
+    for role in roles.values():
+        properties = resources[role]["Properties"]
+        (statement,) = properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert "ManagedPolicyArns" not in properties
+
+
+def test_every_function_ends_before_the_gateway_gives_up(
+    source: dict[str, Any], functions: Resources
+) -> None:
+    for name, function in functions.items():
+        assert "Timeout" in source["Resources"][name]["Properties"], name
+        assert function["Timeout"] < GATEWAY_SECONDS, name
+
+
+def test_functions_run_on_the_python_and_processor_of_the_parameters(
+    resources: Resources, functions: Resources
+) -> None:
+    for function in functions.values():
+        assert function["Runtime"] == {"Ref": "Runtime"}
+        assert function["Architectures"] == [{"Ref": "Architecture"}]
+    for layer in of_type(resources, "AWS::Lambda::LayerVersion").values():
+        assert layer["Properties"]["CompatibleRuntimes"] == [{"Ref": "Runtime"}]
+        assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+
+
+def test_functions_get_the_environment_that_the_code_reads_and_nothing_more(functions: Resources) -> None:
+    assert {
+        name: set(function["Environment"]["Variables"]) for name, function in functions.items()
+    } == ENVIRONMENT
+
+
+def test_a_function_is_told_only_of_tables_and_secrets_that_its_role_opens(
+    resources: Resources, functions: Resources, statements: dict[str, list[dict[str, Any]]]
+) -> None:
+    stores = of_type(resources, "AWS::DynamoDB::Table") | of_type(resources, "AWS::SecretsManager::Secret")
+    for function in functions.values():
+        told = {target(value) for value in function["Environment"]["Variables"].values()} & stores.keys()
+        opened = {
+            target(arn) for statement in statements[target(function["Role"])] for arn in statement["Resource"]
+        }
+        assert told == opened & stores.keys()
+
+
+def test_layers_have_the_sources_that_sam_lays_out_right(source: dict[str, Any]) -> None:
+    core, deps = source["Resources"]["CoreLayer"], source["Resources"]["DepsLayer"]
+    assert "Metadata" not in core, "with a build method the package would end up in python/python"
+    assert deps["Metadata"]["BuildMethod"] == "makefile"
+    assert {core["Properties"]["RetentionPolicy"], deps["Properties"]["RetentionPolicy"]} == {"Delete"}
+
+
+# ---- Permissions
+
+
+def test_no_role_allows_an_action_by_wildcard(statements: dict[str, list[dict[str, Any]]]) -> None:
+    actions = [
+        action for allowed in statements.values() for statement in allowed for action in statement["Action"]
+    ]
+    assert actions
+    assert not [action for action in actions if "*" in action]
+
+
+def test_no_role_reaches_a_resource_that_is_not_of_this_stack(
+    resources: Resources, statements: dict[str, list[dict[str, Any]]]
+) -> None:
+    for allowed in statements.values():
+        for statement in allowed:
+            assert statement["Effect"] == "Allow"
+            assert all(target(arn) in resources for arn in statement["Resource"]), statement
+
+
+def test_roles_allow_exactly_what_their_function_does(
+    resources: Resources, functions: Resources, statements: dict[str, list[dict[str, Any]]]
+) -> None:
+    for function in functions.values():
+        role, group = target(function["Role"]), target(function["LoggingConfig"]["LogGroup"])
+        allowed = {
+            f"{action} {target(arn)}"
+            for statement in statements[role]
+            for action in statement["Action"]
+            for arn in statement["Resource"]
+        }
+        assert allowed == ALLOWED[role] | {f"{action} {group}" for action in LOGGING}
+    assert {target(function["Role"]) for function in functions.values()} == set(
+        of_type(resources, "AWS::IAM::Role")
+    )
+
+
+def test_the_authorizer_can_read_tokens_and_no_parcel(statements: dict[str, list[dict[str, Any]]]) -> None:
+    (reading,) = [each for each in statements["AuthorizerRole"] if each["Action"] == ["dynamodb:GetItem"]]
+    assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "TOKEN#*"}}
+
+
+def test_no_function_uses_a_policy_template(source: dict[str, Any]) -> None:
+    assert "Policies" not in source["Globals"]["Function"]
+    for name, resource in source["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert "Policies" not in resource["Properties"], name
+
+
+def test_no_secret_has_a_value_in_the_template(resources: Resources) -> None:
+    for secret in of_type(resources, "AWS::SecretsManager::Secret").values():
+        text = secret["Properties"].get("SecretString", "{}")
+        assert not any(json.loads(text).values())
+
+
+# ---- Tables
+
+
+def test_every_table_is_encrypted_forgets_by_time_and_bills_by_request(resources: Resources) -> None:
+    tables = of_type(resources, "AWS::DynamoDB::Table")
+    assert set(tables) == {"TrackingTable", "CacheTable"}
+    for table in tables.values():
+        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+        assert table["Properties"]["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert {"DeletionPolicy", "UpdateReplacePolicy"} <= table.keys()
+
+
+def test_the_tracking_table_survives_mistakes(source: dict[str, Any], resources: Resources) -> None:
+    table = resources["TrackingTable"]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["DisposableTables", False, True]}
+    assert source["Conditions"]["DisposableTables"] == {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}
+    assert table["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_cache_table_has_neither_range_key_nor_stream(resources: Resources) -> None:
+    properties = resources["CacheTable"]["Properties"]
+    assert properties["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert "StreamSpecification" not in properties
+
+
+# ---- Alarms
+
+
+def test_every_function_and_the_api_have_an_alarm_for_errors(
+    resources: Resources, functions: Resources
+) -> None:
+    watched = {
+        (
+            alarm["Properties"]["MetricName"],
+            *(target(each["Value"]) for each in alarm["Properties"]["Dimensions"]),
+        )
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+    }
+    assert {("Errors", name) for name in functions} <= watched
+    assert ("Throttles", "QueryFunction") in watched
+    assert ("5XXError", "AWS::StackName", "Stage") in watched
+
+
+def test_an_alarm_says_what_is_wrong_tells_somebody_and_is_quiet_at_night(resources: Resources) -> None:
+    for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["AlarmDescription"]
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+
+def test_the_alarm_of_the_upstream_watches_the_metric_under_the_name_of_the_function(
+    resources: Resources, functions: Resources
+) -> None:
+    alarm, variables = (
+        resources["UpstreamConfigurationAlarm"],
+        functions["QueryFunction"]["Environment"]["Variables"],
+    )
+    assert alarm["Properties"]["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["Properties"]["Dimensions"] == [
+        {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+    ]
+
+
+def test_the_operator_is_subscribed_only_when_an_address_is_given(
+    source: dict[str, Any], resources: Resources
+) -> None:
+    assert resources["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
+    assert source["Parameters"]["AlarmEmail"]["Default"] == ""
+
+
+# ---- Parameters and outputs
+
+
+def test_every_parameter_is_described_bounded_and_used(source: dict[str, Any]) -> None:
+    body = json.dumps({key: value for key, value in source.items() if key not in {"Parameters", "Metadata"}})
+    for name, parameter in source["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        assert {"AllowedValues", "AllowedPattern"} & parameter.keys() or {
+            "MinValue",
+            "MaxValue",
+        } <= parameter.keys(), name
+        assert f'{{"Ref": "{name}"}}' in body or f"${{{name}}}" in body, name
+
+
+def test_every_default_is_a_value_that_its_parameter_allows(source: dict[str, Any]) -> None:
+    for name, parameter in source["Parameters"].items():
+        default = parameter["Default"]
+        assert default in parameter.get("AllowedValues", [default]), name
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(default)), name
+        assert parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default), name
+
+
+def test_every_parameter_has_a_place_in_the_console(source: dict[str, Any]) -> None:
+    groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    placed = [name for group in groups for name in group["Parameters"]]
+    assert sorted(placed) == sorted(source["Parameters"])
+
+
+def test_the_defaults_keep_clear_of_the_lock_of_kuaidi100(source: dict[str, Any]) -> None:
+    parameters = source["Parameters"]
+    assert parameters["QueryGapSeconds"]["Default"] >= 1800
+    assert parameters["DailyCallCap"]["MaxValue"] < 48
+    assert parameters["UpstreamUrl"]["Default"] == "https://poll.kuaidi100.com/poll/query.do"
+
+
+def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
+    assert set(source["Outputs"]) == {
+        "ApiUrl",
+        "TrackingTable",
+        "CacheTable",
+        "Kuaidi100Secret",
+        "AlarmTopic",
+    }
+    assert all(output["Description"] for output in source["Outputs"].values())

@@ -1,0 +1,87 @@
+"""SAM's own opinion: the template passes its linter, and a build lays everything out where Lambda looks for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore]
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.template.conftest import Interpreter
+
+
+@pytest.fixture(scope="module")
+def config(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "samconfig.toml").read_text())
+
+
+def run(command: list[str], folder: Path, **environment: str) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_linter_has_nothing_to_say(sam: str, root: Path) -> None:
+    run([sam, "validate", "--lint"], root)
+
+
+def test_a_build_lays_out_functions_and_layers_where_lambda_looks_for_them(
+    sam: str, root: Path, interpreter: Interpreter, tmp_path: Path
+) -> None:
+    shutil.copy(root / "template.yaml", tmp_path)
+    for folder in ("functions", "layers"):
+        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    run(
+        [sam, "build", "--parameter-overrides", f"Runtime={interpreter.runtime}"],
+        tmp_path,
+        WAYBILL_RUNTIME=interpreter.runtime,
+        WAYBILL_PYTHON=interpreter.path,
+    )
+    built = tmp_path / ".aws-sam" / "build"
+    resources = yaml_parse((built / "template.yaml").read_text())["Resources"]
+
+    def place(name: str, key: str) -> Path:
+        return built / str(resources[name]["Properties"][key])
+
+    assert (place("CoreLayer", "ContentUri") / "python" / "waybill" / "__init__.py").is_file()
+    assert (place("DepsLayer", "ContentUri") / "python" / "pydantic" / "__init__.py").is_file()
+    assert (place("AuthorizerFunction", "CodeUri") / "app.py").is_file()
+    assert (place("QueryFunction", "CodeUri") / "app.py").is_file()
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_deployment_of_each_stage_is_configured(
+    config: dict[str, Any], source: dict[str, Any], stage: str
+) -> None:
+    deploy = config[stage]["deploy"]["parameters"]
+    assert deploy["stack_name"] == f"waybill-{stage}"
+    assert deploy["capabilities"] == "CAPABILITY_IAM"
+    assert deploy["resolve_s3"] is True
+    overrides = dict(override.split("=", 1) for override in deploy["parameter_overrides"])
+    assert overrides["Stage"] == stage
+    assert overrides.keys() <= source["Parameters"].keys()
+    assert config[stage]["build"]["parameters"] == {"cached": True, "parallel": True}
+
+
+def test_production_asks_before_it_changes(config: dict[str, Any]) -> None:
+    assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+def test_the_configuration_names_neither_region_nor_account(root: Path) -> None:
+    text = (root / "samconfig.toml").read_text()
+    assert "region =" not in text
+    assert "profile =" not in text
+    assert not any(word.isdigit() and len(word) == 12 for word in text.replace('"', " ").split())
