@@ -60,7 +60,6 @@ API = Api(
 )
 
 
-@observe.metrics.log_metrics
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     request = gateway.read(event)
     started = time.perf_counter()
@@ -84,4 +83,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             "ms": round((time.perf_counter() - started) * 1000, 1),
         },
     )
+    observe.flush()
     return gateway.write(response, request.request_id)

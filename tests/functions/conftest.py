@@ -1,0 +1,190 @@
+"""The functions as Lambda loads them: their own app.py, an environment, tables on moto, and a real simulator upstream."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import logging
+import os
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.simulators import Simulator, running_simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "STAGE": "test",
+    "CACHE_TABLE": "cache",
+    "TRACKING_TABLE": "tracking",
+    "KUAIDI100_SECRET": "kuaidi100",
+    "TAIL_KEY_SECRET": "tail-key",
+    "UPSTREAM_LANG": "zh",
+    "QUERY_GAP_SECONDS": "1860",
+    "DAILY_CALL_CAP": "40",
+    "STRICT_GAP": "false",
+    "CONNECT_TIMEOUT_SECONDS": "3",
+    "READ_TIMEOUT_SECONDS": "10",
+    "POWERTOOLS_SERVICE_NAME": "waybill-test",
+    "POWERTOOLS_METRICS_NAMESPACE": "Waybill",
+}
+
+
+def load(function: str) -> ModuleType:
+    """A fresh import of a function's app.py, as a cold start does it."""
+    name = f"app_{function}_{uuid.uuid4().hex[:8]}"
+    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / function / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Query:
+    """The query function behind a gateway that matches nothing itself: the caller gives the resource."""
+
+    app: ModuleType
+    simulator: Simulator
+    aws_calls: list[str] = field(default_factory=list)
+
+    def send(self, method: str, resource: str, **parts: Any) -> Answer:
+        event = {
+            "httpMethod": method,
+            "resource": resource,
+            "headers": parts.get("headers", {}),
+            "pathParameters": parts.get("path"),
+            "queryStringParameters": parts.get("query"),
+            "body": parts.get("body"),
+            "isBase64Encoded": parts.get("base64", False),
+            "requestContext": {
+                "requestId": "request-1",
+                "authorizer": {
+                    "member": parts.get("member", "member"),
+                    "scopes": parts.get("scopes", "track"),
+                },
+            },
+        }
+        answer = self.app.handler(event, _Context())
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+    def track(self, **body: Any) -> Answer:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return self.send("POST", "/v1/track", headers=headers, body=json.dumps(body))
+
+    def parcel(
+        self, courier: str, number: str, *, headers: dict[str, str] | None = None, **query: str
+    ) -> Answer:
+        path = {"courier": courier, "number": number}
+        return self.send(
+            "GET", "/v1/parcels/{courier}/{number}", path=path, headers=headers or {}, query=query or None
+        )
+
+    def upstream_calls(self) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = self.simulator.get("calls")
+        return calls
+
+
+class _Context:
+    function_name = "query"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:query"
+    aws_request_id = "invocation-1"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    for name in [each for each in os.environ if each.startswith(("AWS_", "WAYBILL_"))]:
+        monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return ENVIRONMENT
+
+
+@pytest.fixture
+def aws(environment: dict[str, str]) -> Iterator[None]:
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        keys = {"cache": ["pk"], "tracking": ["pk", "sk"]}
+        for table, names in keys.items():
+            dynamodb.create_table(
+                TableName=environment[f"{table.upper()}_TABLE"],
+                KeySchema=[
+                    {"AttributeName": name, "KeyType": "HASH" if name == "pk" else "RANGE"} for name in names
+                ],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        secrets = boto3.client("secretsmanager")
+        secrets.create_secret(Name="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "KEY"}))
+        secrets.create_secret(Name="tail-key", SecretString="k" * 64)
+        yield
+
+
+@pytest.fixture
+def logs() -> Iterator[io.StringIO]:
+    """What Powertools' logger writes. Its handler keeps the standard output that it began with, so it is led here."""
+    from waybill import observe  # noqa: PLC0415 - after the environment is set
+
+    stream = io.StringIO()
+    handler = observe.logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(stream)
+    yield stream
+    handler.setStream(before)
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    with running_simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Query]:  # noqa: ARG001 - in force, not used
+    from aws_lambda_powertools.utilities.parameters import clear_caches  # noqa: PLC0415 - after the environment is set
+
+    clear_caches()  # type: ignore[no-untyped-call] # Powertools left it untyped
+    monkeypatch.setenv("UPSTREAM_URL", simulator.query_url)
+    simulator.delete("calls")
+    simulator.delete("faults")
+    loaded = Query(load("query"), simulator)
+    loaded.app.DYNAMODB.meta.events.register(
+        "before-send", lambda request, **_: loaded.aws_calls.append(request.headers["X-Amz-Target"].decode())
+    )
+    yield loaded
+    if client := loaded.app.API.lookup.query.client:
+        client.__exit__()
