@@ -35,8 +35,12 @@ format: .venv/ready ## put code into its form
 	$(PY) -m ruff format .
 
 build: .venv-sam/ready ## sam build, byte-compiled for the functions' runtime and processor
+	find functions layers/core -name __pycache__ -exec rm -rf {} +
 	WAYBILL_RUNTIME=$(RUNTIME) WAYBILL_ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build \
 		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+
+token: .venv/ready ## a new access token: make token TABLE= MEMBER= [SCOPES=track] [DAYS=365]
+	@$(PY) -m tools.token --table "$(TABLE)" --member "$(MEMBER)" --scopes "$(or $(SCOPES),track)" --days "$(or $(DAYS),365)"
 
 lock: ## pin every dependency anew, with hashes; needs uv
 	uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
@@ -60,4 +64,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check format build lock clean
+.PHONY: help run test check format build token lock clean
