@@ -35,7 +35,11 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 def _client(url: str | None = None) -> DynamoDBClient:
     return boto3.client(
-        "dynamodb", region_name="eu-central-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
+        "dynamodb",
+        region_name="eu-central-1",
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
     )
 
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000.123
 KEY = ("yuantong", "YT7450353838751")
+AREA = Area("CN12", "天津", 117.2, 39.1)
 EVENT = Event(
-    "e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up", "天津市", Area("CN12", "天津", 117.2, 39.1)
+    "e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up", "天津市", AREA
 )
-PARCEL = Parcel(*KEY, "in_transit", "picked_up", state="1", events=(EVENT,), route=Route(origin=Area("CN12", "天津")))
+PARCEL = Parcel(
+    *KEY, "in_transit", "picked_up", state="1", events=(EVENT,), route=Route(origin=Area("CN12", "天津"))
+)
 KNOWN = Known(
     sequence=1_800_000_000_123,
     parcel=PARCEL,
@@ -84,7 +87,9 @@ def test_a_lease_that_moved_on_is_not_settled_by_its_old_holder(store: Store) ->
 
 def test_of_many_at_once_one_takes_the_lease(store: Store) -> None:
     with ThreadPoolExecutor(16) as pool:
-        results = list(pool.map(lambda n: store.swap_lease(*KEY, taken(holder=f"flight-{n}"), None), range(32)))
+        results = list(
+            pool.map(lambda n: store.swap_lease(*KEY, taken(holder=f"flight-{n}"), None), range(32))
+        )
     winners = [lease for done, lease in results if done]
     assert len(winners) == 1
     assert {lease for _, lease in results} == set(winners)

@@ -1,0 +1,193 @@
+"""The template as the emulator can take it: expanded from SAM without any call to AWS, and adjusted.
+
+template.yaml itself is read and never changed. What is left out or changed here, and why:
+
+- Layers: functions run straight from the source folders, so that an edit is live on the next call.
+- Code: a function's code is a note saying where its folder is, for the same reason.
+- Function names are ours: the emulator has to be told at its start, by name, to hand invocations to the runner.
+- A function's time-out is longer at the emulator than in the template, since it counts the wait for a free process. The runner
+  keeps the template's.
+- A function's log goes to one group that is emptied all the time: the emulator writes a stream of three lines for each call and
+  would save all of them when it ends. What functions print goes to files.
+- A path's ANY method is written out as the seven methods that it stands for: the emulator's import passes over it.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from local.options import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STACK = "waybill-local"
+QUEUE_SECONDS = 40
+DISCARDED_LOG = "/local/discarded"
+_FUNCTION = "AWS::Serverless::Function"
+_LAYER = "AWS::Serverless::LayerVersion"
+_API = "AWS::Serverless::Api"
+_ANY = "x-amazon-apigateway-any-method"
+_METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What the runner needs to know of a function, but for its environment, which is known after the deployment."""
+
+    name: str
+    folder: str
+    handler: str
+    timeout: float
+    memory: int
+    layers: tuple[str, ...]
+    behind_api: bool
+
+    @property
+    def short_name(self) -> str:
+        return Path(self.folder).name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A deployment: `digest` tells whether it is the one that is there already."""
+
+    digest: str
+    template: dict[str, Any]
+    functions: tuple[Function, ...]
+    gateway_responses: dict[str, Any]
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        functions = tuple(
+            Function(**{**function, "layers": tuple(function["layers"])}) for function in saved["functions"]
+        )
+        return cls(saved["digest"], saved["template"], functions, saved["gateway_responses"])
+
+    def of_type(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """Logical id and properties of the resources of one type."""
+        resources = self.template["Resources"].items()
+        return [
+            (name, resource.get("Properties", {})) for name, resource in resources if resource["Type"] == kind
+        ]
+
+    def only(self, kind: str) -> str:
+        """Logical id of the one resource of a type."""
+        ((name, _),) = self.of_type(kind)
+        return name
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def digest(source: Path, parameters: Mapping[str, str]) -> str:
+    """Names a deployment: the same template, parameters and way of expanding give the same digest."""
+    parts = [
+        source.read_bytes(),
+        json.dumps(dict(parameters), sort_keys=True).encode(),
+        Path(__file__).read_bytes(),
+        version("aws-sam-translator").encode(),
+    ]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def make_plan(source: Path, parameters: Mapping[str, str]) -> Plan:
+    """Expand `source` for `parameters` (of the template; those not given take their defaults)."""
+    # Imported here: it takes a second, and an unchanged template is not expanded again.
+    from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # it has no type hints  # noqa: PLC0415 -- see above
+
+    template = yaml_parse(source.read_text())
+    resources = template["Resources"]
+    values = {name: declared.get("Default", "") for name, declared in template.get("Parameters", {}).items()}
+    values |= parameters
+    shared = template.get("Globals", {}).get("Function", {})
+    folders = {
+        name: layer["Properties"]["ContentUri"]
+        for name, layer in resources.items()
+        if layer["Type"] == _LAYER
+    }
+    in_apis = json.dumps([resource for resource in resources.values() if resource["Type"] == _API])
+    functions = tuple(
+        _adjust_function(name, resource["Properties"], shared, folders, values, in_apis)
+        for name, resource in resources.items()
+        if resource["Type"] == _FUNCTION
+    )
+    shared.pop("Layers", None)
+    for name in folders:
+        del resources[name]
+    responses = _gateway_responses(resources)
+    return Plan(digest(source, parameters), _expand(template, values), functions, responses)
+
+
+def _adjust_function(
+    logical_id: str,
+    properties: dict[str, Any],
+    shared: Mapping[str, Any],
+    folders: Mapping[str, str],
+    values: Mapping[str, Any],
+    in_apis: str,
+) -> Function:
+    def setting(name: str, default: Any) -> Any:
+        value = properties.get(name, shared.get(name, default))
+        return values[value["Ref"]] if isinstance(value, dict) and value.keys() == {"Ref"} else value
+
+    layers = [layer["Ref"] for layer in [*shared.get("Layers", []), *properties.pop("Layers", [])]]
+    function = Function(
+        name=f"{STACK}-{logical_id}",
+        folder=str(setting("CodeUri", ".")).rstrip("/"),
+        handler=setting("Handler", "app.handler"),
+        timeout=float(setting("Timeout", 3)),
+        memory=int(setting("MemorySize", 128)),
+        layers=tuple(folders[layer] for layer in layers if (ROOT / folders[layer] / "python").is_dir()),
+        behind_api=logical_id in in_apis
+        or any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
+    )
+    properties.pop("CodeUri", None)
+    properties["InlineCode"] = f"# runs from {function.folder}"
+    properties["FunctionName"] = function.name
+    properties["LoggingConfig"] = {"LogGroup": DISCARDED_LOG}
+    properties["Timeout"] = int(function.timeout + QUEUE_SECONDS)
+    return function
+
+
+def _gateway_responses(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """By type, in the words of the API: `{statusCode, responseParameters, responseTemplates}`."""
+    responses: dict[str, Any] = {}
+    for resource in resources.values():
+        if resource["Type"] != _API:
+            continue
+        for kind, response in resource["Properties"].get("GatewayResponses", {}).items():
+            headers = response.get("ResponseParameters", {}).get("Headers", {})
+            responses[kind] = {
+                "statusCode": str(response["StatusCode"]) if "StatusCode" in response else None,
+                "responseParameters": {
+                    f"gatewayresponse.header.{name}": source for name, source in headers.items()
+                },
+                "responseTemplates": dict(response.get("ResponseTemplates", {})),
+            }
+    return responses
+
+
+def _expand(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    from boto3.session import Session  # noqa: PLC0415 -- as in make_plan
+    from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # it has no type hints  # noqa: PLC0415 -- as in make_plan
+    from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # it has no type hints  # noqa: PLC0415 -- as in make_plan
+
+    logging.getLogger("samtranslator").setLevel(
+        logging.ERROR
+    )  # it warns of feature toggles that only the hosted one has
+    translator = Translator({}, Parser(), boto_session=Session(region_name="us-east-1"))
+    # It changes the template as it goes and adds pseudo parameters to the values, so both are copies.
+    expanded = dict(translator.translate(copy.deepcopy(dict(template)), dict(values)))
+    for resource in expanded["Resources"].values():
+        for path in resource.get("Properties", {}).get("Body", {}).get("paths", {}).values():
+            if (fallback := path.pop(_ANY, None)) is not None:
+                path.update({method: copy.deepcopy(fallback) for method in _METHODS if method not in path})
+    return expanded

@@ -1,0 +1,111 @@
+"""The local stack as its users start it, but on free ports: `with running_stack(folder) as stack`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from local.serving import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    api: str
+    simulator: str
+    token: str
+    state: Path
+    ready: dict[str, Any]
+    process: subprocess.Popen[str]
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A client of the API with the demo token; paths begin with /v1/."""
+        return httpx.Client(
+            base_url=self.api, headers=self.authorization, timeout=40, trust_env=False, **options
+        )
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What the simulator was asked."""
+        return list(httpx.get(f"{self.simulator}/_sim/calls", trust_env=False).json())
+
+    def log(self, name: str) -> str:
+        file = self.state / "logs" / f"{name}.log"
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A stack that would not start."""
+
+    status: int
+    message: str
+
+
+def launch(state: Path, *, project: Path = ROOT, **environment: str) -> RunningStack | Refusal:
+    """Start a stack and wait for its READY line. The caller stops it."""
+    ports = {"WAYBILL_PORT": str(free_port()), "SIM_PORT": str(free_port())}
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    settings = {
+        **inherited,
+        "PYTHONPATH": "layers/core/python",
+        "WAYBILL_STATE": str(state),
+        **ports,
+        **environment,
+    }
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.stack"],
+            cwd=project,
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                if line.startswith("READY "):
+                    ready = json.loads(line.removeprefix("READY "))
+                    return RunningStack(
+                        ready["api"], ready["simulator"], ready["token"], state, ready, process
+                    )
+        status = process.wait(STOP_SECONDS)
+        errors.seek(0)
+        return Refusal(status, errors.read())
+
+
+@contextmanager
+def running_stack(state: Path, *, project: Path = ROOT, **environment: str) -> Iterator[RunningStack]:
+    stack = launch(state, project=project, **environment)
+    if not isinstance(stack, RunningStack):
+        logs = "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(state.glob("logs/*.log")))
+        pytest.fail(f"the stack did not start ({stack.status}): {stack.message}\n{logs}")
+    try:
+        yield stack
+    finally:
+        if stack.process.poll() is None:
+            stack.stop()
