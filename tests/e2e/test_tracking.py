@@ -42,13 +42,17 @@ def calls_of(stack: RunningStack, number: str) -> list[dict[str, Any]]:
 async def send(
     stack: RunningStack, requests: list[tuple[str, str, Any]], at_once: int
 ) -> list[httpx.Response]:
-    limits = httpx.Limits(max_connections=at_once)
+    """All requests, `at_once` of them in flight. httpx's own pool would spend its time on those that wait."""
+    limits, turn = httpx.Limits(max_connections=at_once), asyncio.Semaphore(at_once)
     async with httpx.AsyncClient(
         base_url=stack.api, headers=stack.authorization, timeout=90, limits=limits, trust_env=False
     ) as client:
-        return await asyncio.gather(
-            *(client.request(method, path, json=body) for method, path, body in requests)
-        )
+
+        async def one(method: str, path: str, body: object) -> httpx.Response:
+            async with turn:
+                return await client.request(method, path, json=body)
+
+        return await asyncio.gather(*(one(*request) for request in requests))
 
 
 def test_every_curl_of_the_readme_works_as_pasted(stack: RunningStack) -> None:
