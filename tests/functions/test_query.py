@@ -230,6 +230,8 @@ def test_a_body_that_is_no_request_says_what_is_wrong(
 ) -> None:
     answer = query.send("POST", "/v1/track", headers={"content-type": content_type}, body=body)
     assert (answer.status, answer.body["data"]) == (status, None)
+    field = "Content-Type:" if status == 415 else "exp" if "expCode" in (body or "") else "body:"
+    assert answer.body["message"].startswith(field)
     assert query.upstream_calls() == []
 
 
@@ -242,6 +244,8 @@ def test_bytes_that_are_no_text_are_400(query: Query) -> None:
 def test_an_unknown_courier_is_422_with_a_hint_and_costs_nothing(query: Query) -> None:
     answer = query.parcel("yuantongs", "YT7450353838751")
     assert (answer.status, error(answer)["error_code"]) == (422, "COURIER_UNKNOWN")
+    assert error(answer)["error_trace"][0]["field"] == "courier"
+    assert query.track(expCode="yuantongs", expNo="YT7450353838751").body["message"].startswith("expCode: ")
     assert "Did you mean yuantong, " in error(query.parcel("yuanton", "YT7450353838751"))["message"]
     assert query.upstream_calls() == []
 

@@ -139,9 +139,7 @@ def _courier(field: str, text: str, number: str, lang: str) -> Courier:
             else ""
         )
         advice = f" Did you mean {near}?" if near else ""
-        raise CourierUnknown(
-            f"{field}: no courier has this code.{advice} GET /v1/couriers?q= finds codes by name."
-        )
+        raise CourierUnknown(f"No courier has this code.{advice} GET /v1/couriers?q= finds codes by name.")
     return courier
 
 

@@ -50,8 +50,11 @@ class WaybillError(Exception):
 
 
 class RequestError(WaybillError):
+    """`field` names what of the request has to be mended, where it is one thing."""
+
     status: ClassVar[int] = 400
     code: ClassVar[str] = "INVALID_PARAMETER"
+    field: str | None = None
 
 
 class InvalidField(RequestError):
@@ -76,10 +79,12 @@ class MethodNotAllowed(RequestError):
 
 class PayloadTooLarge(RequestError):
     status = 413
+    field = "body"
 
 
 class UnsupportedMediaType(RequestError):
     status = 415
+    field = "Content-Type"
 
 
 class Forbidden(RequestError):
@@ -90,6 +95,7 @@ class Forbidden(RequestError):
 class CourierUnknown(RequestError):
     status = 422
     code = "COURIER_UNKNOWN"
+    field = "courier"
 
 
 class CourierAmbiguous(RequestError):
@@ -97,6 +103,7 @@ class CourierAmbiguous(RequestError):
 
     status = 422
     code = "COURIER_AMBIGUOUS"
+    field = "courier"
 
     def __init__(self, message: str, candidates: list[dict[str, str]]) -> None:
         super().__init__(message)
@@ -106,16 +113,19 @@ class CourierAmbiguous(RequestError):
 class PhoneRequired(RequestError):
     status = 422
     code = "PHONE_REQUIRED"
+    field = "phone"
 
 
 class PhoneMismatch(RequestError):
     status = 422
     code = "PHONE_MISMATCH"
+    field = "phone"
 
 
 class PhoneUnverified(RequestError):
     status = 422
     code = "PHONE_UNVERIFIED"
+    field = "phone"
 
 
 class RateLimited(RequestError):

@@ -41,6 +41,7 @@ REASONS: Final = {
     429: "TOO_MANY_REQUESTS",
     503: "SERVICE_UNAVAILABLE",
 }
+_CONTRACT_A_FIELDS: Final = {"courier": "expCode", "number": "expNo"}
 INTERNAL_MESSAGE: Final = "Api Error, please contact customer service"
 
 
@@ -157,7 +158,7 @@ def refuse(error: WaybillError | None) -> Response:
         "message": error.message,
         "error_code": error.code,
     }
-    if isinstance(error, InvalidField):
+    if isinstance(error, RequestError) and error.field:
         body["error_trace"] = [{"field": error.field, "message": error.message}]
     if isinstance(error, CourierAmbiguous):
         body["candidates"] = error.candidates
@@ -168,7 +169,9 @@ def refuse_a(error: WaybillError | None) -> Response:
     """The same error as contract A has it: `{code, message, data: null}`."""
     if not isinstance(error, RequestError | ServiceError):
         return Response(500, {"code": "INTERNAL_ERROR", "message": INTERNAL_MESSAGE, "data": None})
-    message = f"{error.field}: {error.message}" if isinstance(error, InvalidField) else error.message
+    message = error.message
+    if isinstance(error, RequestError) and error.field:
+        message = f"{_CONTRACT_A_FIELDS.get(error.field, error.field)}: {message}"
     if isinstance(error, CourierAmbiguous) and error.candidates:
         message += " Candidates: " + ", ".join(each["code"] for each in error.candidates) + "."
     return Response(error.status, {"code": error.code, "message": message, "data": None}, _headers(error))
