@@ -31,7 +31,7 @@ KNOWN = Known(
     next_allowed_at=NOW + 1860,
     misses=2,
     phone_bound=True,
-    tails={"a" * 32: Tail("verified", NOW, "member"), "b" * 32: Tail("wrong", NOW, "a member with spaces")},
+    tails={"a" * 32: Tail("verified", NOW), "b" * 32: Tail("wrong", NOW)},
 )
 
 
@@ -96,7 +96,7 @@ def test_of_many_at_once_one_takes_the_lease(store: Store) -> None:
 
 
 def test_guesses_are_counted_beside_what_is_known(store: Store) -> None:
-    first, second = Guess(NOW, "member one", "a" * 32), Guess(NOW + 1, "member one", "b" * 32)
+    first, second = Guess(NOW, "member with spaces", "a" * 32), Guess(NOW + 1, "member with spaces", "b" * 32)
     assert store.note_guess(*KEY, first) == (first,)
     known = store.known(*KEY)
     assert known is not None

@@ -72,6 +72,7 @@ class Outcome:
 
     calls: list[UpstreamCall]
     answers: list[tuple[Wanted, Found | WaybillError]]
+    killed: int = 0
 
     def locked(self, within: float = LOCK_SECONDS) -> bool:
         reached = sorted(call.at for call in self.calls if call.reached)
@@ -91,6 +92,7 @@ class Schedule:
         self.answers: list[tuple[Wanted, Found | WaybillError]] = []
         self.store = make_store(self)
         self.holders = 0
+        self.killed = 0
         self.wakes: dict[greenlet, float] = {}
         self.main = greenlet.getcurrent()
 
@@ -102,14 +104,15 @@ class Schedule:
             caller = self._next()
             self.time = max(self.time, self.wakes[caller])
             self.time += self.random.random() * 0.01
-            if caller and self.random.random() < self.plan.crash:
+            if self.random.random() < self.plan.crash:
                 del self.wakes[caller]
+                self.killed += 1
                 caller.throw(GreenletExit)
             else:
                 caller.switch()
                 if caller.dead:
                     del self.wakes[caller]
-        return Outcome(self.calls, self.answers)
+        return Outcome(self.calls, self.answers, self.killed)
 
     def _next(self) -> greenlet:
         """Who goes on: one of those whose time has come, or the next to wake; a caller may also oversleep for a while."""
@@ -180,14 +183,17 @@ class Schedule:
 
 
 class SteppingStore(MemoryStore):
-    """The store in memory, reached over a network: every request is a step, and writes may get lost or be repeated."""
+    """The store in memory, reached over a network: every request is a step, reads may lag, writes may get lost or be repeated."""
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__()
         self.schedule = schedule
+        self.before: list[Known | None] = []
 
     def known(self, courier: str, number: str, *, consistent: bool = False) -> Known | None:
         self.schedule.step()
+        if not consistent and self.before and self.schedule.random.random() < 0.3:
+            return self.before[-1]
         return super().known(courier, number, consistent=consistent)
 
     def lease(self, courier: str, number: str) -> Lease | None:
@@ -209,6 +215,7 @@ class SteppingStore(MemoryStore):
 
     def store(self, courier: str, number: str, known: Known) -> None:
         self.schedule.step()
+        self.before.append(self.results.get((courier, number)))
         super().store(courier, number, known)
         if self._trouble() == "lost":
             _lose()

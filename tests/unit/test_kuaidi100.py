@@ -361,3 +361,20 @@ def test_the_content_type_is_not_trusted() -> None:
 
 def test_credentials_do_not_show_themselves() -> None:
     assert "KEY" not in repr(CREDENTIALS)
+
+
+def test_half_an_emoji_is_a_question_mark_and_no_fault() -> None:
+    body = json.dumps(
+        {"status": "200", "state": "0", "data": [row(context="已签收\ud83d", location="天津\ude00")]}
+    ).encode()
+    event = parse(body, QUERY).parcel.events[0]
+    assert event.text.encode().startswith("已签收".encode())
+    json.dumps(event.location, ensure_ascii=False).encode()
+
+
+def test_events_of_different_zones_are_in_the_order_in_which_they_happened() -> None:
+    rows = [
+        row(ftime="2024-03-09T01:00:00-05:00", context="later"),
+        row(ftime="2024-03-09 10:00:00", context="earlier"),
+    ]
+    assert [event.text for event in parse(reply(data=rows), QUERY).parcel.events] == ["later", "earlier"]

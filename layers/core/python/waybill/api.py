@@ -76,7 +76,7 @@ class Api:
         headers = {
             "ETag": tag,
             "Age": str(int(found.age)),
-            "Cache-Control": f"private, max-age={max(0, int(found.fresh_until - found.fetched_at))}",
+            "Cache-Control": f"private, max-age={_lifetime(found, max_age)}",
             "Vary": "Authorization, X-Phone-Tail",
             **_origin(found),
         }
@@ -109,6 +109,12 @@ class Api:
         return Response(200, {"status": "ok"}, {"Cache-Control": "no-store"})
 
 
+def _lifetime(found: Found, max_age: float | None) -> int:
+    """How old the answer may get in a client's cache, counted like `Age` from when it was fetched."""
+    lifetime = found.fresh_until - found.fetched_at
+    return max(0, int(lifetime if max_age is None else min(lifetime, max_age)))
+
+
 def _origin(found: Found) -> dict[str, str]:
     """Where the answer came from, for callers of contract A too, whose body has no room for it."""
     return {"X-Waybill-Source": found.source, "X-Waybill-Fetched-At": views.instant(found.fetched_at)}
@@ -133,11 +139,7 @@ def _courier(field: str, text: str, number: str, lang: str) -> Courier:
         return numbers.courier_of(number, lang)
     courier = couriers.find(code)
     if courier is None:
-        near = (
-            ", ".join(each.code for each in couriers.search(code, 3))
-            if re.fullmatch(r"[\w\u4e00-\u9fff]+", code)
-            else ""
-        )
+        near = ", ".join(each.code for each in couriers.search(code, 3)) if re.fullmatch(r"\w+", code) else ""
         advice = f" Did you mean {near}?" if near else ""
         raise CourierUnknown(f"No courier has this code.{advice} GET /v1/couriers?q= finds codes by name.")
     return courier

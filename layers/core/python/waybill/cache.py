@@ -171,7 +171,7 @@ def _number(value: float) -> Item:
 
 
 def _tail_item(tail: Tail) -> Item:
-    return {"verdict": {"S": tail.verdict}, "at": _number(tail.at), "member": {"S": tail.member}}
+    return {"verdict": {"S": tail.verdict}, "at": _number(tail.at)}
 
 
 def _guess_text(guess: Guess) -> str:
@@ -210,7 +210,7 @@ def _to_known(item: Item) -> Known:
         misses=int(item["misses"]["N"]),
         phone_bound=item["phone_bound"]["BOOL"],
         tails={
-            key: Tail(value["M"]["verdict"]["S"], float(value["M"]["at"]["N"]), value["M"]["member"]["S"])
+            key: Tail(value["M"]["verdict"]["S"], float(value["M"]["at"]["N"]))
             for key, value in item["tails"]["M"].items()
         },
         guesses=guesses,

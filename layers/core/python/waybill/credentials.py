@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from functools import cache
 from typing import Any, Final
 
 from waybill.errors import UpstreamUnavailable
@@ -16,11 +17,23 @@ from waybill.errors import UpstreamUnavailable
 MAX_AGE_SECONDS: Final = 900
 
 
-def _secret(name: str, *, force: bool = False) -> str:
-    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - costs import time that most requests need not pay
+@cache
+def _provider() -> Any:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415 - most requests need not pay for it
+    from botocore.config import Config  # noqa: PLC0415 - same
 
-    value: Any = parameters.get_secret(name, max_age=MAX_AGE_SECONDS, force_fetch=force)
-    return str(value)
+    return SecretsProvider(
+        boto_config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+    )
+
+
+def _secret(name: str, *, force: bool = False) -> str:
+    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 - see above
+
+    try:
+        return str(_provider().get(name, max_age=MAX_AGE_SECONDS, force_fetch=force))
+    except GetParameterError as error:
+        raise UpstreamUnavailable(_UNREADABLE, retry_after=5) from error
 
 
 class Secrets:
@@ -51,6 +64,7 @@ class Secrets:
         return hmac.new(key, f"{courier}#{number}#{tail}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+_UNREADABLE: Final = "Waybill cannot read its secrets at the moment. Ask again; if it stays so, the operator has to look at them."
 _UNFILLED: Final = (
     "Kuaidi100 cannot be asked: the secret with its credentials is not filled in. The operator has to put "
     '{"customer": "...", "key": "..."} into the secret that the stack names in its outputs.'

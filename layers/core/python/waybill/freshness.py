@@ -48,12 +48,11 @@ class Tail:
 
     verdict: str
     at: float
-    member: str
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A member's try with a tail that was not, or not yet, the right one."""
+    """A member has presented a tail, right or wrong."""
 
     at: float
     member: str
@@ -112,17 +111,23 @@ Decision = Serve | Fly | Refuse
 def decide(known: Known | None, ask: Ask, now: float) -> Decision:
     """What to do for one asker with what is known."""
     known = known or Known()
-    if (ask.phone_bound or known.phone_bound) and (gate := _phone_gate(known, ask, now)):
+    if known.parcel and now - known.fetched_at > KEEP:
+        known = replace(known, parcel=None)
+    bound = ask.phone_bound or known.phone_bound
+    if bound and (gate := _phone_gate(known, ask, now)):
         return gate
     if known.parcel is None:
         until = max(known.next_allowed_at, known.fresh_until)
-        return Fly() if now >= until else Refuse(refusal(known.outcome, until - now))
+        if now < until:
+            return Refuse(refusal(known.outcome, until - now))
+        return Fly() if bound else _wrong_phone(known, ask, now) or Fly()
     age = now - known.fetched_at
     if age <= ask.max_age if ask.max_age is not None else now < known.fresh_until:
         return Serve("cache", _why_fresh(known.parcel))
-    if now >= known.next_allowed_at:
+    may_call = now >= known.next_allowed_at
+    if may_call and (bound or not _wrong_phone(known, ask, now)):
         return Fly()
-    return Serve("stale", _why_stale(known))
+    return Serve("stale", "phone_not_accepted" if may_call else _why_stale(known, known.parcel))
 
 
 def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
@@ -134,14 +139,27 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
                 "or its last four digits: `phone` in the body, or the header X-Phone-Tail."
             )
         )
-    tail = known.tails.get(ask.tail)
     tried = tried_tails(known, ask.member, now)
-    vouched = tail is not None and tail.verdict == "verified" and tail.member == ask.member
-    if len(tried) >= WRONG_TAILS_PER_MEMBER and ask.tail not in tried and not vouched:
+    if len(tried) >= WRONG_TAILS_PER_MEMBER and not presented(known, ask):
         return Refuse(too_many_tails(min(tried.values()) + DAY - now))
-    if tail is None or (tail.verdict == "wrong" and tail.at <= now - DAY):
-        return _untried_tail(known, now)
-    if tail.verdict == "wrong":
+    tail = known.tails.get(ask.tail)
+    if tail and tail.verdict != "wrong":
+        return None
+    if refused := _wrong_phone(known, ask, now):
+        return refused
+    if known.parcel is None and known.outcome != WrongPhone.outcome:
+        return None
+    return Fly() if now >= known.next_allowed_at else _unverified(known.next_allowed_at - now)
+
+
+def _wrong_phone(known: Known, ask: Ask, now: float) -> Refuse | None:
+    """Whether a call with this tail is known to be in vain, or one wrong tail too many for a day."""
+    if ask.tail is None:
+        return None
+    wrong = {
+        key: tail.at for key, tail in known.tails.items() if tail.verdict == "wrong" and tail.at > now - DAY
+    }
+    if ask.tail in wrong:
         return Refuse(
             PhoneMismatch(
                 "The courier did not accept this phone number for this parcel. Send the sender's or the recipient's; asking again "
@@ -149,11 +167,28 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
             ),
             counts_as_guess=True,
         )
-    return None
+    if len(wrong) < WRONG_TAILS_UPSTREAM:
+        return None
+    return _unverified(max(known.next_allowed_at, sorted(wrong.values())[-WRONG_TAILS_UPSTREAM] + DAY) - now)
+
+
+def _unverified(wait: float) -> Refuse:
+    return Refuse(
+        PhoneUnverified(
+            "Whether this phone number belongs to the parcel can only be asked of the courier later. Nothing is shown until then.",
+            retry_after=wait,
+        ),
+        counts_as_guess=True,
+    )
+
+
+def presented(known: Known, ask: Ask) -> bool:
+    """Whether the member has shown this tail before."""
+    return any(guess.member == ask.member and guess.tail == ask.tail for guess in known.guesses)
 
 
 def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
-    """The tails that a member tried within a day and that are not right, or not yet, each with when."""
+    """The tails that a member presented within a day and that are not right, or not yet, each with when."""
     return {
         guess.tail: guess.at
         for guess in known.guesses
@@ -168,27 +203,6 @@ def too_many_tails(retry_after: float) -> RateLimited:
         f"{WRONG_TAILS_PER_MEMBER} different phone numbers were tried for this parcel within a day and none was right. "
         "Find out the right one and ask again later.",
         retry_after=retry_after,
-    )
-
-
-def _untried_tail(known: Known, now: float) -> Fly | Refuse | None:
-    """An untried tail costs a call; without one nothing may be shown."""
-    wrong = sorted(
-        tail.at for tail in known.tails.values() if tail.verdict == "wrong" and tail.at > now - DAY
-    )
-    wait = known.next_allowed_at - now
-    if len(wrong) >= WRONG_TAILS_UPSTREAM:
-        wait = max(wait, wrong[-WRONG_TAILS_UPSTREAM] + DAY - now)
-    elif known.parcel is None and known.outcome != WrongPhone.outcome:
-        return None
-    if wait <= 0:
-        return Fly()
-    return Refuse(
-        PhoneUnverified(
-            "Whether this phone number belongs to the parcel can only be asked of the courier later. Nothing is shown until then.",
-            retry_after=wait,
-        ),
-        counts_as_guess=True,
     )
 
 
@@ -210,9 +224,10 @@ def _why_fresh(parcel: Parcel) -> str:
     return "within_gap" if parcel.events else "pending_backoff"
 
 
-def _why_stale(known: Known) -> str:
+def _why_stale(known: Known, parcel: Parcel) -> str:
     """Why nothing fresher could be had: the last call's failure, or the rule alone."""
-    return "gap_not_over" if known.outcome in {ANSWERED, NoResult.outcome} else f"upstream_{known.outcome}"
+    pending = known.outcome == NoResult.outcome and not parcel.events
+    return "gap_not_over" if pending or known.outcome == ANSWERED else f"upstream_{known.outcome}"
 
 
 def learn(
@@ -220,9 +235,12 @@ def learn(
 ) -> Known:
     """What is known after a call that ended `now` and left this lease; `blank` is the parcel as it is before any trace.
 
-    A parcel that once had events keeps them when the courier has no result any more.
+    A parcel that once had events keeps them when the courier has no result any more. An answer verifies a tail only where the
+    courier is known to check it. A wrong phone that nobody had to send says nothing of the parcel; a missing one says that it is
+    phone-bound.
     """
     known = known or Known()
+    bound = known.phone_bound or ask.phone_bound
     base = replace(
         known,
         sequence=lease.sequence,
@@ -230,7 +248,7 @@ def learn(
         tails={
             key: tail for key, tail in known.tails.items() if tail.verdict != "wrong" or tail.at > now - DAY
         },
-        phone_bound=known.phone_bound or ask.phone_bound or isinstance(came, WrongPhone),
+        phone_bound=bound or (isinstance(came, WrongPhone) and ask.tail is None),
     )
     match came:
         case Answer(parcel=parcel):
@@ -239,7 +257,7 @@ def learn(
                 base, parcel=parcel, fetched_at=now, fresh_until=fresh_until, outcome=ANSWERED, misses=0,
                 tails={key: tail for key, tail in base.tails.items() if tail.verdict != "asked"},
             )  # fmt: skip
-            return _with_tail(base, ask, "verified", now)
+            return _with_tail(base, ask, "verified", now) if bound else base
         case WrongPhone():
             outcome = known.outcome if known.parcel else came.outcome
             return _with_tail(replace(base, outcome=outcome), ask, "wrong", now)
@@ -253,7 +271,7 @@ def learn(
                 outcome=came.outcome,
                 misses=known.misses + 1,
             )
-            return _with_tail(base, ask, "asked", now)
+            return _with_tail(base, ask, "asked", now) if bound else base
         case CompanyNotFound() if known.parcel is None:
             fresh_until = now + came.waits[min(known.misses, len(came.waits) - 1)]
             return replace(base, fresh_until=fresh_until, outcome=came.outcome, misses=known.misses + 1)
@@ -264,4 +282,4 @@ def learn(
 def _with_tail(known: Known, ask: Ask, verdict: str, now: float) -> Known:
     if ask.tail is None:
         return known
-    return replace(known, tails={**known.tails, ask.tail: Tail(verdict, now, ask.member)})
+    return replace(known, tails={**known.tails, ask.tail: Tail(verdict, now)})

@@ -41,6 +41,12 @@ REASONS: Final = {
     429: "TOO_MANY_REQUESTS",
     503: "SERVICE_UNAVAILABLE",
 }
+_CONTRACT_A_CODES: Final = {
+    "COURIER_AMBIGUOUS": "COURIER_UNKNOWN",
+    "STORE_UNAVAILABLE": "UPSTREAM_UNAVAILABLE",
+    "METHOD_NOT_ALLOWED": "INVALID_PARAMETER",
+}
+"""What contract A has no word for, by the nearest that it has."""
 _CONTRACT_A_FIELDS: Final = {"courier": "expCode", "number": "expNo"}
 INTERNAL_MESSAGE: Final = "Api Error, please contact customer service"
 
@@ -101,9 +107,6 @@ class Response:
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-Handler = "Callable[[Request], Response]"
 
 
 def read(event: Mapping[str, Any]) -> Request:
@@ -174,7 +177,11 @@ def refuse_a(error: WaybillError | None) -> Response:
         message = f"{_CONTRACT_A_FIELDS.get(error.field, error.field)}: {message}"
     if isinstance(error, CourierAmbiguous) and error.candidates:
         message += " Candidates: " + ", ".join(each["code"] for each in error.candidates) + "."
-    return Response(error.status, {"code": error.code, "message": message, "data": None}, _headers(error))
+    return Response(
+        error.status,
+        {"code": _CONTRACT_A_CODES.get(error.code, error.code), "message": message, "data": None},
+        _headers(error),
+    )
 
 
 def _headers(error: WaybillError) -> dict[str, str]:

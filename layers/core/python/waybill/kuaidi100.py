@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from waybill import privacy, statuses
 from waybill.errors import REFUSALS, NoResult, NotSent, OutcomeUnknown, UnlistedCode
-from waybill.model import Answer, Area, Eta, Event, Parcel, PredictedStop, Query, Route, event_id
+from waybill.model import Answer, Area, Eta, Event, Parcel, PredictedStop, Query, Route, event_id, instant
 
 if TYPE_CHECKING:
     from typing import Self
@@ -140,10 +140,12 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 def _text(value: object) -> str | None:
-    """A string whatever the vendor typed the field as; null and absent are None."""
+    """A string whatever the vendor typed the field as; null and absent are None. Half an emoji becomes a question mark."""
     if isinstance(value, bool):
         return "1" if value else "0"
-    return str(value).strip() or None if isinstance(value, str | int | float) else None
+    if not isinstance(value, str | int | float):
+        return None
+    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip() or None
 
 
 _Text = Annotated[str | None, BeforeValidator(_text)]
@@ -220,7 +222,10 @@ def parse(body: bytes, query: Query) -> Answer:
         raise OutcomeUnknown("neither events nor a returnCode")
     if reply.nu and reply.nu.upper() != query.num.upper():
         raise OutcomeUnknown("the answer to another number")
-    return _answer(reply, query)
+    try:
+        return _answer(reply, query)
+    except (ValueError, OverflowError) as error:
+        raise OutcomeUnknown(f"unreadable answer: {type(error).__name__}") from error
 
 
 def _decode(body: bytes) -> _Reply:
@@ -252,7 +257,7 @@ def _answer(reply: _Reply, query: Query) -> Answer:
         event = _event(row, resolve(row.statusCode) if row.statusCode else None)
         events.setdefault(event.id, event)
     as_sent = list(events.values()) if query.order == "desc" else list(events.values())[::-1]
-    newest_first = sorted(as_sent, key=lambda event: event.time or "", reverse=True)
+    newest_first = sorted(as_sent, key=instant, reverse=True)
     state = resolve(reply.state or "0")
     if state.code == state.state and newest_first[0].code:
         # Only the family was sent: the newest event says which of it, as long as it agrees.

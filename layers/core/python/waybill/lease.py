@@ -26,13 +26,15 @@ class Rules:
     """What the upstream's lock demands. Seconds of service time.
 
     `gap` lies between two calls that may have reached the courier: the vendor locks under 1,800 s. `cap` calls of any kind start
-    in any 24 h: the vendor locks over 48. `deadline` ends a call. `strict`: refused calls start the gap too.
+    in any 24 h: the vendor locks over 48. `deadline` ends a call. `strict`: refused calls start the gap too. `second` is how much of
+    service time a wall second is: the clock's speed.
     """
 
     gap: float = 1860.0
     cap: int = 40
     deadline: float = 12.0
     strict: bool = False
+    second: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Lease:
 def take(standing: Lease | None, holder: str, now: float, rules: Rules) -> Lease | None:
     """The lease with a slot taken for one call from now on, or None where no call is allowed now."""
     now = round(now, 3)
-    if standing and now < standing.next_allowed_at:
+    if standing and now < capped(standing, rules).next_allowed_at:
         return None
     before = standing.calls if standing else ()
     sequence = max(standing.sequence + 1 if standing else 1, int(now * 1000))
@@ -67,7 +69,7 @@ def take(standing: Lease | None, holder: str, now: float, rules: Rules) -> Lease
         flight_until=now + rules.deadline,
         failures=standing.failures if standing else 0,
     )
-    return _within_cap(lease, rules)
+    return capped(lease, rules)
 
 
 def settle(lease: Lease, error: UpstreamError | None, now: float, rules: Rules) -> Lease:
@@ -86,16 +88,17 @@ def settle(lease: Lease, error: UpstreamError | None, now: float, rules: Rules) 
                 failures=lease.failures + 1,
             )
         case _:
-            wait = rules.gap if rules.strict else _wait(error, lease)
+            wait = max(_wait(error, lease), rules.gap if rules.strict else 0.0)
             settled = replace(lease, next_allowed_at=now + wait, failures=lease.failures + bool(error.waits))
-    return _within_cap(replace(settled, flight_until=None), rules)
+    return capped(replace(settled, flight_until=None), rules)
 
 
 def _wait(error: UpstreamError, lease: Lease) -> float:
     return error.waits[min(lease.failures, len(error.waits) - 1)] if error.waits else 0.0
 
 
-def _within_cap(lease: Lease, rules: Rules) -> Lease:
+def capped(lease: Lease, rules: Rules) -> Lease:
+    """The lease, with the next call not before the day of the first of the last `cap` calls is over."""
     if len(lease.calls) < rules.cap:
         return lease
     return replace(lease, next_allowed_at=max(lease.next_allowed_at, lease.calls[-rules.cap] + WINDOW))

@@ -26,7 +26,7 @@ from waybill.errors import (
     UpstreamUnavailable,
     WaybillError,
 )
-from waybill.freshness import Ask, Guess, Known, Refuse, Serve
+from waybill.freshness import Ask, Fly, Guess, Known, Refuse, Serve
 from waybill.model import Answer, Parcel, Query
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     from waybill.couriers import Courier
     from waybill.lease import Lease, Rules
 
-PATIENCE: Final = 13 / 12
-"""How long a reader waits for another's call, in call deadlines: the deadline, and a second for its writes."""
+WRITE_SECONDS: Final = 1.0
+"""What a flight's writes may take after its call."""
+PATIENCE_SECONDS: Final = 13.0
+"""How long a reader waits for another's call: its deadline of 12 s, and its writes."""
+LAST_START_SECONDS: Final = 6.0
+"""How long after a question came its call may still start: it has to end within the function's time-out of 20 s."""
 FIRST_PAUSE: Final = 0.05
 LAST_PAUSE: Final = 0.8
 """Waiters look again after growing pauses: a quick answer is seen quickly, a slow one costs few reads."""
@@ -133,7 +137,7 @@ class Lookup:
             UpstreamUnavailable, UpstreamUnknown, StoreUnavailable: nothing to serve, and when to come back.
         """
         code, number = wanted.courier.code, wanted.number
-        patience = self.now() + self.rules.deadline * PATIENCE
+        asked_at = self.now()
         known = self.store.known(code, number)
         waited = False
         for _ in range(ROUNDS):
@@ -143,50 +147,85 @@ class Lookup:
             if isinstance(decision, Refuse):
                 raise self._refusal(decision, wanted, known, ask, now)
             if isinstance(decision, Serve):
+                self._admit(wanted, known, ask, now)
                 shared = waited and decision.source == "cache"
                 return _found(known, Serve("coalesced", "another_reader_asked") if shared else decision, now)
             try:
-                credentials = self.secrets.kuaidi100()
-                ours, standing = self._take(code, number, now)
+                credentials = self._may_call(asked_at)
+                ours, before, slot = self._take(code, number)
             except (UpstreamUnavailable, StoreUnavailable) as error:
-                return self._without_call(known, ask, error, now)
-            if ours:
-                return self._fly(wanted, known, standing, credentials)
-            standing = self._await(code, number, standing, patience)
-            known = self.store.known(code, number, consistent=True)
-            waited = True
-            if known is None or known.sequence < standing.sequence:
-                known = _lost(known, standing)
+                return self._without_call(wanted, known, ask, error)
+            if not ours:
+                slot = self._await(code, number, slot, asked_at)
+                known = _behind(self.store.known(code, number, consistent=True), slot)
+                waited = True
+                continue
+            if before and (known is None or known.sequence < before.sequence):
+                # Another call came between our read and our slot: what it taught may make ours needless.
+                known = self.store.known(code, number, consistent=True)
+                if not isinstance(freshness.decide(known, self._ask(wanted, known), self.now()), Fly):
+                    self.store.swap_lease(code, number, before, slot)
+                    continue
+            return self._fly(wanted, known, slot, credentials, asked_at)
         raise StoreUnavailable("Too many callers ask about this parcel at once. Ask again.", retry_after=1)
+
+    def _may_call(self, asked_at: float) -> Credentials:
+        """The credentials for a call, if there is time enough left for one."""
+        credentials = self.secrets.kuaidi100()
+        if self.now() - asked_at > LAST_START_SECONDS * self.rules.second:
+            raise UpstreamUnavailable(
+                "Another call about this parcel took too long. Ask again.", retry_after=1
+            )
+        return credentials
 
     def _ask(self, wanted: Wanted, known: Known | None, *, flies: bool = False) -> Ask:
         bound = wanted.courier.requires_phone or (known is not None and known.phone_bound)
-        hashed = (
-            self.secrets.tail_hash(wanted.courier.code, wanted.number, wanted.tail)
-            if wanted.tail and (bound or flies)
-            else None
-        )
+        hashed = None
+        if wanted.tail and (bound or flies or (known is not None and known.tails)):
+            hashed = self.secrets.tail_hash(wanted.courier.code, wanted.number, wanted.tail)
         return Ask(wanted.member, hashed, wanted.max_age, phone_bound=bound)
 
-    def _take(self, courier: str, number: str, now: float) -> tuple[bool, Lease]:
-        """Write first, read on failure: `(True, our lease)` or `(False, the one that forbids a call)`."""
-        holder = self.holder()
+    def _admit(self, wanted: Wanted, known: Known | None, ask: Ask, now: float) -> None:
+        """Before a phone-bound parcel is shown to a member that has not shown this tail before, its tries are counted.
+
+        Counted by the write itself: a right tail among many tried at once is let in only if it is one of the first.
+        """
+        shown = known is not None and known.parcel is not None and bool(known.parcel.events)
+        if not known or not shown or not ask.phone_bound or freshness.presented(known, ask):
+            return
+        if len(self._note(wanted, known, ask, now)) >= freshness.WRONG_TAILS_PER_MEMBER:
+            raise freshness.too_many_tails(DAY)
+
+    def _note(self, wanted: Wanted, known: Known, ask: Ask, now: float) -> dict[str, float]:
+        """Write down that the member has shown this tail; its wrong ones of a day, as they stand just after."""
+        guess = Guess(round(now, 3), ask.member, ask.tail or "")
+        guesses = self.store.note_guess(wanted.courier.code, wanted.number, guess)
+        return freshness.tried_tails(replace(known, guesses=guesses), ask.member, now)
+
+    def _take(self, courier: str, number: str) -> tuple[bool, Lease | None, Lease]:
+        """Write first, read on failure: `(True, the lease before, ours)` or `(False, None, the one that forbids a call)`."""
+        holder, now = self.holder(), self.now()
         standing: Lease | None = None
         for _ in range(ROUNDS):
             wanted = lease.take(standing, holder, now, self.rules)
             if wanted is None and standing:
-                return False, standing
+                return False, None, lease.capped(standing, self.rules)
             if wanted:
-                done, standing = self.store.swap_lease(courier, number, wanted, standing)
+                done, stands = self.store.swap_lease(courier, number, wanted, standing)
                 if done:
-                    return True, wanted
+                    return True, standing, wanted
+                standing = stands
         raise StoreUnavailable("Too many callers ask about this parcel at once. Ask again.", retry_after=1)
 
-    def _await(self, courier: str, number: str, standing: Lease, patience: float) -> Lease:
+    def _await(self, courier: str, number: str, standing: Lease, asked_at: float) -> Lease:
         """The lease once its call has landed, or as it is when waiting longer is no use."""
-        pause = FIRST_PAUSE
-        while standing.flight_until is not None and self.now() < min(standing.flight_until, patience):
-            self.pause(pause)
+        pause, second = FIRST_PAUSE, self.rules.second
+        patience = asked_at + PATIENCE_SECONDS * second
+        while standing.flight_until is not None:
+            left = (min(standing.flight_until + WRITE_SECONDS * second, patience) - self.now()) / second
+            if left <= 0:
+                break
+            self.pause(min(pause, left))
             pause = min(2 * pause, LAST_PAUSE)
             standing = self.store.lease(courier, number) or standing
         return standing
@@ -197,6 +236,7 @@ class Lookup:
         known: Known | None,
         taken: Lease,
         credentials: Credentials,
+        asked_at: float,
         *,
         reread: bool = True,
     ) -> Found:
@@ -205,28 +245,44 @@ class Lookup:
         came = self._query(wanted, known, credentials)
         now = self.now()
         settled = lease.settle(taken, came if isinstance(came, UpstreamError) else None, now, self.rules)
-        if isinstance(came, BadSignature) and reread and (changed := self._changed_secret(credentials)):
-            if not self.rules.strict:
-                settled = replace(settled, next_allowed_at=now)
-            self.store.swap_lease(code, number, settled, taken)
-            ours, again = self._take(code, number, now)
-            if ours:
-                return self._fly(wanted, known, again, changed, reread=False)
+        if isinstance(came, BadSignature) and reread and not self.rules.strict:
+            again = self._retake(wanted, settled, taken, credentials, asked_at)
+            if again:
+                return self._fly(wanted, known, *again, asked_at, reread=False)
         ask = self._ask(wanted, known, flies=True)
         known = freshness.learn(known, came, ask, settled, Parcel(code, number, lang=wanted.lang), now)
         try:
             self.store.store(code, number, known)
             self.store.swap_lease(code, number, settled, taken)
+            if known.phone_bound and ask.tail and not isinstance(came, UpstreamError):
+                self._note(wanted, known, ask, now)
         except StoreUnavailable as error:
             self.on_loss(error)
         if isinstance(came, Answer) or known.fetched_at == now:  # the latter: word that there is no trace yet
             return _found(known, Serve("live", "fetched_now"), now)
-        decision = freshness.decide(known, ask, now)
+        decision = freshness.decide(known, self._ask(wanted, known), now)
         if isinstance(decision, Serve):
             return _found(known, decision, now)
         if isinstance(decision, Refuse):
             raise self._refusal(decision, wanted, known, ask, now) from came
-        raise freshness.refusal(came.outcome, 0) from came
+        raise freshness.refusal(came.outcome, 1) from came
+
+    def _retake(
+        self, wanted: Wanted, settled: Lease, taken: Lease, used: Credentials, asked_at: float
+    ) -> tuple[Lease, Credentials] | None:
+        """A slot for one more call after a refused signature, where the secret has changed since and time is left."""
+        code, number = wanted.courier.code, wanted.number
+        try:
+            fresh = self.secrets.kuaidi100(reread=True)
+            if fresh == used:
+                return None
+            self._may_call(asked_at)
+            free = lease.capped(replace(settled, next_allowed_at=self.now()), self.rules)
+            self.store.swap_lease(code, number, free, taken)
+            ours, _, again = self._take(code, number)
+        except (UpstreamUnavailable, StoreUnavailable):
+            return None
+        return (again, fresh) if ours else None
 
     def _query(self, wanted: Wanted, known: Known | None, credentials: Credentials) -> Answer | UpstreamError:
         """One call. A parcel keeps the language of its first answer, so that its events stay the same events."""
@@ -251,41 +307,35 @@ class Lookup:
         self.on_call(Call(wanted.courier.code, wanted.number, wanted.member, outcome, unknown))
         return came
 
-    def _changed_secret(self, used: Credentials) -> Credentials | None:
-        try:
-            fresh = self.secrets.kuaidi100(reread=True)
-        except UpstreamUnavailable:
-            return None
-        return fresh if fresh != used else None
-
-    def _without_call(self, known: Known | None, ask: Ask, error: WaybillError, now: float) -> Found:
+    def _without_call(self, wanted: Wanted, known: Known | None, ask: Ask, error: WaybillError) -> Found:
         """What can be said when no call can be made though the rule would allow one: the last answer, else the error."""
+        now = self.now()
         if known:
             decision = freshness.decide(replace(known, next_allowed_at=now + 1), ask, now)
             if isinstance(decision, Serve):
-                return _found(known, Serve("stale", "waybill_" + error.code.lower()), now)  # type: ignore[attr-defined]
+                self._admit(wanted, known, ask, now)
+                return _found(known, Serve("stale", "no_call_possible"), now)
         raise error
 
     def _refusal(
         self, refuse: Refuse, wanted: Wanted, known: Known | None, ask: Ask, now: float
     ) -> WaybillError:
-        """The error for the caller; a tail that may be a guess is counted first, and once."""
-        if not refuse.counts_as_guess or ask.tail is None:
-            return refuse.error
+        """The error for the caller; a tail that may be a guess is counted first, and once a day."""
         known = known or Known()
-        if ask.tail in freshness.tried_tails(known, ask.member, now):
+        if not refuse.counts_as_guess or ask.tail in freshness.tried_tails(known, ask.member, now):
             return refuse.error
-        guess = Guess(round(now, 3), ask.member, ask.tail)
-        guesses = self.store.note_guess(wanted.courier.code, wanted.number, guess)
-        tried = freshness.tried_tails(replace(known, guesses=guesses), ask.member, now)
+        tried = self._note(wanted, known, ask, now)
         if len(tried) > freshness.WRONG_TAILS_PER_MEMBER:
             return freshness.too_many_tails(min(tried.values()) + DAY - now)
         return refuse.error
 
 
-def _lost(known: Known | None, standing: Lease) -> Known:
-    """What is known when a call's slot is taken and what it came to is not (yet) written."""
-    return replace(known or Known(), next_allowed_at=standing.next_allowed_at, outcome=OutcomeUnknown.outcome)
+def _behind(known: Known | None, standing: Lease) -> Known:
+    """What is known, held to a lease that says more: a call's slot is taken, and what it came to is not, or not all, written."""
+    known = known or Known()
+    if known.sequence < standing.sequence:
+        return replace(known, next_allowed_at=standing.next_allowed_at, outcome=OutcomeUnknown.outcome)
+    return replace(known, next_allowed_at=max(known.next_allowed_at, standing.next_allowed_at))
 
 
 def _found(known: Known | None, serve: Serve, now: float) -> Found:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final, Self
 
 PENDING: Final = "pending"
@@ -113,10 +114,15 @@ class Milestone:
     event_id: str
 
 
+def instant(event: Event) -> float:
+    """When an event happened, in epoch seconds; one without a time sorts before all others."""
+    return datetime.fromisoformat(event.time).timestamp() if event.time else float("-inf")
+
+
 def milestones(events: tuple[Event, ...]) -> tuple[Milestone, ...]:
     """The first event of every status, oldest first."""
     first: dict[str, Milestone] = {}
-    for event in sorted((e for e in events if e.time and e.status), key=lambda e: e.time or ""):
+    for event in sorted(events, key=instant):
         if event.status and event.time and event.status not in first:
             first[event.status] = Milestone(event.status, event.time, event.id)
     return tuple(first.values())

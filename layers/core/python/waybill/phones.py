@@ -12,12 +12,14 @@ from typing import Final
 from waybill import fullwidth
 from waybill.errors import InvalidField
 
-_EXTENSION: Final = r"(?:\s*(?:-|,|#|转|轉|ext\.?|x)\s*(?P<ext>\d{1,6}))?"
-_MOBILE: Final = re.compile(r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + _EXTENSION, re.IGNORECASE)
+_EXTENSION: Final = r"(?:\s*(?:-|,|#|转|轉|分机|ext\.?|x)\s*(?P<ext>\d{1,6}))?"
+_MOBILE: Final = re.compile(
+    r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + _EXTENSION, re.IGNORECASE | re.ASCII
+)
 _LANDLINE: Final = re.compile(
     r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + _EXTENSION, re.IGNORECASE
 )
-_PLAIN: Final = re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)")
+_PLAIN: Final = re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)", re.ASCII)
 _WANTED: Final = (
     "The phone number of the sender or the recipient: one number, at least its last four digits, as 13801380000, 0755-81234567, "
     "13801380000-1234 (virtual) or 8000."
@@ -49,6 +51,6 @@ def tail(phone: str, field: str = "phone") -> str:
 
 def _last_four(number: str, field: str) -> str:
     digits = re.sub(r"[^0-9*]", "", number)
-    if not 4 <= len(digits) <= 15 or not digits[-4:].isdecimal() or not digits.isascii():
+    if not 4 <= len(digits) <= 15 or not digits[-4:].isdecimal():
         raise InvalidField(field, _WANTED)
     return digits[-4:]

@@ -103,6 +103,7 @@ class QuerySettings:
                 gap=gap,
                 cap=int(env.number("DAILY_CALL_CAP")),
                 deadline=CALL_DEADLINE_SECONDS * clock.speed,
+                second=clock.speed,
                 strict=env.choice("STRICT_GAP", "true", "false") == "true",
             ),
             clock=clock,
