@@ -175,9 +175,6 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Query]:  # noqa: ARG001 - in force, not used
-    from aws_lambda_powertools.utilities.parameters import clear_caches  # noqa: PLC0415 - after the environment is set
-
-    clear_caches()  # type: ignore[no-untyped-call] # Powertools left it untyped
     monkeypatch.setenv("UPSTREAM_URL", simulator.query_url)
     simulator.delete("calls")
     simulator.delete("faults")

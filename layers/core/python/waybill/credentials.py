@@ -9,31 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from functools import cache
 from typing import Any, Final
 
 from waybill.errors import UpstreamUnavailable
 
 MAX_AGE_SECONDS: Final = 900
-
-
-@cache
-def _provider() -> Any:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415 - most requests need not pay for it
-    from botocore.config import Config  # noqa: PLC0415 - same
-
-    return SecretsProvider(
-        boto_config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
-    )
-
-
-def _secret(name: str, *, force: bool = False) -> str:
-    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 - see above
-
-    try:
-        return str(_provider().get(name, max_age=MAX_AGE_SECONDS, force_fetch=force))
-    except GetParameterError as error:
-        raise UpstreamUnavailable(_UNREADABLE, retry_after=5) from error
 
 
 class Secrets:
@@ -42,6 +22,7 @@ class Secrets:
     def __init__(self, kuaidi100: str, tail_key: str) -> None:
         self._kuaidi100 = kuaidi100
         self._tail_key = tail_key
+        self._provider: Any = None
 
     def kuaidi100(self, *, reread: bool = False) -> tuple[str, str]:
         """`(customer, key)`.
@@ -50,7 +31,7 @@ class Secrets:
             UpstreamUnavailable: the secret is not filled in, or not JSON with both.
         """
         try:
-            secret = json.loads(_secret(self._kuaidi100, force=reread))
+            secret = json.loads(self._read(self._kuaidi100, force=reread))
             customer, key = str(secret["customer"]), str(secret["key"])
         except (ValueError, KeyError, TypeError) as error:
             raise UpstreamUnavailable(_UNFILLED, retry_after=300) from error
@@ -60,8 +41,22 @@ class Secrets:
 
     def tail_hash(self, courier: str, number: str, tail: str) -> str:
         """A keyed hash of a phone's last four digits, good for one parcel only, so that no table of 10,000 tails reverses it."""
-        key = _secret(self._tail_key).encode()
+        key = self._read(self._tail_key).encode()
         return hmac.new(key, f"{courier}#{number}#{tail}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def _read(self, name: str, *, force: bool = False) -> str:
+        """A secret's text. Powertools and its client are loaded here, at the first need: most requests have none."""
+        from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415 - see above
+        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 - see above
+        from botocore.config import Config  # noqa: PLC0415 - see above
+
+        if self._provider is None:
+            config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+            self._provider = SecretsProvider(boto_config=config)
+        try:
+            return str(self._provider.get(name, max_age=MAX_AGE_SECONDS, force_fetch=force))
+        except GetParameterError as error:
+            raise UpstreamUnavailable(_UNREADABLE, retry_after=5) from error
 
 
 _UNREADABLE: Final = "Waybill cannot read its secrets at the moment. Ask again; if it stays so, the operator has to look at them."

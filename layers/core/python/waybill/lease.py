@@ -26,8 +26,8 @@ class Rules:
     """What the upstream's lock demands. Seconds of service time.
 
     `gap` lies between two calls that may have reached the courier: the vendor locks under 1,800 s. `cap` calls of any kind start
-    in any 24 h: the vendor locks over 48. `deadline` ends a call. `strict`: refused calls start the gap too. `second` is how much of
-    service time a wall second is: the clock's speed.
+    in any 24 h: the vendor locks over 48. `deadline` ends a call. `strict`: refused calls start the gap too. `second` is how
+    much of service time a wall second is: the clock's speed.
     """
 
     gap: float = 1860.0
