@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import pytest
 
 from tests.doubles import FixedSecrets, MemoryStore
-from waybill import couriers
+from tests.unit.scenes import DAY, GAP, HOUR, NUMBER, Scene
 from waybill.errors import (
     BadSignature,
     CompanyNotFound,
@@ -16,89 +15,15 @@ from waybill.errors import (
     NoResult,
     NotSent,
     OutcomeUnknown,
-    PhoneMismatch,
-    PhoneRequired,
-    PhoneUnverified,
     QuotaExhausted,
-    RateLimited,
     ServerBusy,
     StoreUnavailable,
     UpstreamError,
     UpstreamUnavailable,
     UpstreamUnknown,
     WaybillError,
-    WrongPhone,
 )
 from waybill.lease import Lease, Rules, take
-from waybill.lookup import Call, Lookup, Wanted
-from waybill.model import Answer, Event, Parcel, Query
-
-if TYPE_CHECKING:
-    from waybill.freshness import Known
-    from waybill.lookup import Found
-
-NUMBER = "YT7450353838751"
-GAP, HOUR, DAY = 1860.0, 3600.0, 86_400.0
-
-
-def answer(query: Query, *, status: str = "in_transit", terminal: bool = False) -> Answer:
-    event = Event("e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up")
-    parcel = Parcel(
-        query.com, query.num, status, terminal=terminal, state="1", lang=query.lang, events=(event,)
-    )
-    return Answer(parcel)
-
-
-@dataclass
-class Scene:
-    """A lookup over doubles, with a clock that the scene moves and an upstream that answers what it is told to."""
-
-    store: MemoryStore = field(default_factory=MemoryStore)
-    secrets: FixedSecrets = field(default_factory=FixedSecrets)
-    rules: Rules = field(default_factory=Rules)
-    time: float = 1_800_000_000.0
-    says: list[UpstreamError | None] = field(default_factory=list)
-    right_tail: str | None = None
-    terminal: bool = False
-    queries: list[Query] = field(default_factory=list)
-    used: list[tuple[str, str]] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    losses: list[WaybillError] = field(default_factory=list)
-    holders: int = 0
-
-    def query(self, query: Query, credentials: tuple[str, str]) -> Answer:
-        self.queries.append(query)
-        self.used.append(credentials)
-        self.time += 0.3
-        if self.says and (error := self.says.pop(0)):
-            raise error
-        if self.right_tail is not None and query.phone != self.right_tail:
-            raise WrongPhone
-        return answer(query, status="delivered" if self.terminal else "in_transit", terminal=self.terminal)
-
-    def holder(self) -> str:
-        self.holders += 1
-        return f"flight-{self.holders}"
-
-    def pause(self, seconds: float) -> None:
-        self.time += seconds
-
-    def ask(self, courier: str = "yuantong", tail: str | None = None, **options: object) -> Found:
-        found = couriers.find(courier)
-        assert found is not None
-        wanted = replace(Wanted(found, NUMBER, "member", tail), **options)  # type: ignore[arg-type] # fields of Wanted
-        lookup = Lookup(
-            store=self.store,
-            query=self.query,
-            secrets=self.secrets,
-            rules=self.rules,
-            now=lambda: self.time,
-            pause=self.pause,
-            holder=self.holder,
-            on_call=self.calls.append,
-            on_loss=self.losses.append,
-        )
-        return lookup.track(wanted)
 
 
 def test_the_first_reader_pays_and_the_second_reads() -> None:
@@ -202,123 +127,6 @@ def test_a_known_parcel_keeps_its_events_when_the_courier_forgets_it() -> None:
     events = scene.ask().parcel.events
     scene.time += GAP + 1
     assert scene.ask().parcel.events == events
-
-
-def test_a_courier_that_demands_a_phone_is_not_asked_without_one() -> None:
-    scene = Scene()
-    with pytest.raises(PhoneRequired):
-        scene.ask("shunfeng")
-    assert scene.queries == []
-
-
-def test_the_right_phone_works_straight_after_a_wrong_one_and_is_then_cached() -> None:
-    scene = Scene(right_tail="8000")
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-    assert scene.ask("shunfeng", "8000").source == "live"
-    assert scene.ask("shunfeng", "8000").source == "cache"
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-    assert len(scene.queries) == 2
-
-
-def test_an_untried_phone_sees_nothing_while_no_call_is_allowed() -> None:
-    scene = Scene(right_tail="8000")
-    scene.ask("shunfeng", "8000")
-    with pytest.raises(PhoneUnverified) as caught:
-        scene.ask("shunfeng", "2222")
-    assert caught.value.retry_after == pytest.approx(GAP, abs=1)
-    scene.time += GAP + 1
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "2222")
-    assert scene.ask("shunfeng", "8000").source == "live"
-
-
-def test_a_second_right_phone_is_verified_by_a_call_of_its_own() -> None:
-    scene = Scene()
-    scene.ask("shunfeng", "8000")
-    scene.time += GAP + 1
-    assert scene.ask("shunfeng", "9000").source == "live"
-    assert {scene.ask("shunfeng", tail).source for tail in ("8000", "9000")} == {"cache"}
-
-
-def test_at_most_three_wrong_phones_a_day_reach_the_upstream() -> None:
-    scene = Scene(right_tail="8000")
-    for tail in ("1111", "2222", "3333"):
-        with pytest.raises(PhoneMismatch):
-            scene.ask("shunfeng", tail, member=f"member {tail}")
-    with pytest.raises(PhoneUnverified) as caught:
-        scene.ask("shunfeng", "8000", member="owner")
-    assert len(scene.queries) == 3
-    assert caught.value.retry_after == pytest.approx(DAY, abs=2)
-    scene.time += DAY
-    assert scene.ask("shunfeng", "8000", member="owner").source == "live"
-
-
-def test_a_member_has_five_wrong_guesses_a_day_and_then_not_even_the_right_one() -> None:
-    scene = Scene(right_tail="8000")
-    scene.ask("shunfeng", "8000", member="owner")
-    for tail in ("1111", "2222", "3333", "4444", "5555", "5555", "1111"):
-        with pytest.raises(PhoneUnverified):
-            scene.ask("shunfeng", tail, member="stranger")
-    for tail in ("6666", "8000"):
-        with pytest.raises(RateLimited) as caught:
-            scene.ask("shunfeng", tail, member="stranger")
-        assert caught.value.retry_after == pytest.approx(DAY, abs=5)
-    assert scene.ask("shunfeng", "8000", member="owner").source == "cache"
-    scene.time += DAY
-    assert scene.ask("shunfeng", "8000", member="stranger").source == "live"
-
-
-def test_the_member_whose_phone_was_verified_is_not_locked_out_by_its_own_mistakes() -> None:
-    scene = Scene(right_tail="8000")
-    scene.ask("shunfeng", "8000")
-    for tail in ("1111", "2222", "3333", "4444", "5555"):
-        with pytest.raises(PhoneUnverified):
-            scene.ask("shunfeng", tail)
-    with pytest.raises(RateLimited):
-        scene.ask("shunfeng", "6666")
-    assert scene.ask("shunfeng", "8000").source == "cache"
-
-
-def test_a_tail_that_was_only_asked_with_does_not_open_the_parcel_later() -> None:
-    scene = Scene(says=[NoResult()], right_tail="8000")
-    assert scene.ask("shunfeng", "1111").parcel.status == "pending"
-    assert scene.ask("shunfeng", "1111").source == "cache"
-    scene.time += GAP + 1
-    assert scene.ask("shunfeng", "8000").parcel.events
-    with pytest.raises(PhoneUnverified):
-        scene.ask("shunfeng", "1111")
-
-
-def test_a_wrong_phone_is_never_served_from_the_cache_once_it_is_forgotten() -> None:
-    scene = Scene(right_tail="8000", terminal=True)
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-    scene.ask("shunfeng", "8000")
-    scene.time += DAY + 10
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-
-
-def test_a_courier_that_demands_a_phone_against_its_table_is_believed() -> None:
-    scene = Scene(right_tail="8000")
-    with pytest.raises(PhoneRequired):
-        scene.ask("yuantong")
-    with pytest.raises(PhoneRequired):
-        scene.ask("yuantong")
-    assert len(scene.queries) == 1
-    assert scene.ask("yuantong", "8000").source == "live"
-    with pytest.raises(PhoneUnverified):
-        scene.ask("yuantong", "1111")
-
-
-def test_only_the_tail_goes_upstream_and_no_digits_are_remembered() -> None:
-    scene = Scene()
-    scene.ask("shunfeng", "8000")
-    assert scene.queries[0].phone == "8000"
-    known = scene.store.results["shunfeng", NUMBER]
-    assert list(known.tails) == [f"hash-shunfeng-{NUMBER}-8000"]
 
 
 def test_a_parcel_keeps_the_language_of_its_first_answer() -> None:
@@ -431,27 +239,6 @@ def test_a_changed_secret_does_not_break_the_cap_of_a_day() -> None:
     assert len(scene.queries) == 3
 
 
-def test_what_another_flight_taught_meanwhile_is_known_before_a_call_is_made() -> None:
-    scene = Scene(right_tail="8000")
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-    known = scene.store.results["shunfeng", NUMBER]
-    lagging = LaggingStore(scene.store.results, scene.store.leases)
-    scene.store = lagging
-    with pytest.raises(PhoneMismatch):
-        scene.ask("shunfeng", "1111")
-    assert len(scene.queries) == 1
-    assert lagging.results["shunfeng", NUMBER].tails == known.tails
-    assert len(lagging.leases["shunfeng", NUMBER].calls) == 1
-
-
-class LaggingStore(MemoryStore):
-    """A replica that has seen nothing yet; only consistent reads see the truth."""
-
-    def known(self, courier: str, number: str, *, consistent: bool = False) -> Known | None:
-        return super().known(courier, number) if consistent else None
-
-
 def test_no_call_starts_so_late_that_the_function_would_not_live_to_see_its_answer() -> None:
     scene = Scene()
     scene.ask()
@@ -465,58 +252,6 @@ def test_no_call_starts_so_late_that_the_function_would_not_live_to_see_its_answ
     scene.secrets.kuaidi100 = slow_secret  # type: ignore[method-assign] # a secret that takes its time
     assert scene.ask().source == "stale"
     assert len(scene.queries) == 1
-
-
-def test_a_tail_that_nobody_checked_does_not_open_a_parcel_that_becomes_phone_bound() -> None:
-    scene = Scene()
-    scene.ask("yuantong", "0000")
-    scene.time += GAP + 1
-    scene.right_tail = "8000"
-    with pytest.raises(PhoneRequired):
-        scene.ask("yuantong")
-    assert scene.ask("yuantong", "8000").source == "live"
-    with pytest.raises(PhoneUnverified):
-        scene.ask("yuantong", "0000")
-
-
-def test_a_wrong_phone_that_nobody_had_to_send_closes_the_parcel_to_no_one() -> None:
-    scene = Scene(says=[None, WrongPhone()])
-    scene.ask()
-    scene.time += GAP + 1
-    assert scene.ask(tail="9999").source == "stale"
-    assert scene.ask(tail="9999").reason == "phone_not_accepted"
-    assert scene.ask().source == "live"
-    assert len(scene.queries) == 3
-
-
-def test_of_many_tails_tried_at_once_the_right_one_is_let_in_only_among_the_first() -> None:
-    """Every guesser has read the same answer, in which nobody had guessed yet."""
-    scene = Scene(right_tail="8000")
-    scene.ask("shunfeng", "8000", member="owner")
-    frozen = scene.store.results["shunfeng", NUMBER]
-
-    class Frozen(MemoryStore):
-        def known(self, courier: str, number: str, *, consistent: bool = False) -> Known | None:  # noqa: ARG002 - as the store's
-            return frozen
-
-    scene.store = Frozen(dict(scene.store.results), dict(scene.store.leases))
-    for tail in ("1111", "2222", "3333", "4444", "5555"):
-        with pytest.raises(PhoneUnverified):
-            scene.ask("shunfeng", tail, member="stranger")
-    with pytest.raises(RateLimited):
-        scene.ask("shunfeng", "8000", member="stranger")
-    assert scene.ask("shunfeng", "8000", member="another").source == "cache"
-
-
-def test_a_member_that_showed_the_right_phone_keeps_it_whoever_refreshes() -> None:
-    scene = Scene(right_tail="8000")
-    scene.ask("shunfeng", "8000", member="owner")
-    scene.time += GAP + 1
-    scene.ask("shunfeng", "8000", member="other")
-    for tail in ("1111", "2222", "3333", "4444", "5555"):
-        with pytest.raises(PhoneUnverified):
-            scene.ask("shunfeng", tail, member="owner")
-    assert scene.ask("shunfeng", "8000", member="owner").source == "cache"
 
 
 def test_an_answer_older_than_it_may_be_kept_is_not_served() -> None:

@@ -152,6 +152,7 @@ class Lookup:
                 return _found(known, Serve("coalesced", "another_reader_asked") if shared else decision, now)
             try:
                 credentials = self._may_call(asked_at)
+                flight = self._ask(wanted, known, flies=True)
                 ours, before, slot = self._take(code, number)
             except (UpstreamUnavailable, StoreUnavailable) as error:
                 return self._without_call(wanted, known, ask, error)
@@ -163,10 +164,11 @@ class Lookup:
             if before and (known is None or known.sequence < before.sequence):
                 # Another call came between our read and our slot: what it taught may make ours needless.
                 known = self.store.known(code, number, consistent=True)
-                if not isinstance(freshness.decide(known, self._ask(wanted, known), self.now()), Fly):
+                flight = self._ask(wanted, known, flies=True)
+                if not isinstance(freshness.decide(known, flight, self.now()), Fly):
                     self.store.swap_lease(code, number, before, slot)
                     continue
-            return self._fly(wanted, known, slot, credentials, asked_at)
+            return self._fly(wanted, known, flight, slot, credentials, asked_at)
         raise StoreUnavailable("Too many callers ask about this parcel at once. Ask again.", retry_after=1)
 
     def _may_call(self, asked_at: float) -> Credentials:
@@ -234,6 +236,7 @@ class Lookup:
         self,
         wanted: Wanted,
         known: Known | None,
+        ask: Ask,
         taken: Lease,
         credentials: Credentials,
         asked_at: float,
@@ -248,8 +251,7 @@ class Lookup:
         if isinstance(came, BadSignature) and reread and not self.rules.strict:
             again = self._retake(wanted, settled, taken, credentials, asked_at)
             if again:
-                return self._fly(wanted, known, *again, asked_at, reread=False)
-        ask = self._ask(wanted, known, flies=True)
+                return self._fly(wanted, known, ask, *again, asked_at, reread=False)
         known = freshness.learn(known, came, ask, settled, Parcel(code, number, lang=wanted.lang), now)
         try:
             self.store.store(code, number, known)
