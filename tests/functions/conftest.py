@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import itertools
 import json
 import logging
 import os
@@ -44,6 +45,15 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Waybill",
 }
 
+NUMBERS = itertools.count(1)
+DELIVERED = {"at": -600, "text": "已签收", "status_code": "301"}
+COLLECTED = {
+    "at": -90_000,
+    "text": "快递员张三（13800000001）已揽收",
+    "text_en": "Collected",
+    "status_code": "103",
+}
+
 
 def load(function: str) -> ModuleType:
     """A fresh import of a function's app.py, as a cold start does it."""
@@ -71,6 +81,13 @@ class Answer:
     @property
     def body(self) -> Any:
         return json.loads(self.text)
+
+
+def error(answer: Answer) -> dict[str, Any]:
+    envelope: dict[str, Any] = answer.body["error"]
+    assert envelope["code"].startswith(str(answer.status))
+    assert answer.headers["X-Request-Id"] == "request-1"
+    return envelope
 
 
 @dataclass
@@ -185,3 +202,8 @@ def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> I
     yield loaded
     if client := loaded.app.API.lookup.query.client:
         client.__exit__()
+
+
+@pytest.fixture
+def number() -> str:
+    return f"YT9{next(NUMBERS):012}"
