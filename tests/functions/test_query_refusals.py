@@ -118,7 +118,7 @@ _TEXTS = st.text(max_size=40) | st.sampled_from(["YT7450353838751", "yuantong", 
 _VALUES = st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS | st.lists(_TEXTS, max_size=2)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.dictionaries(
         st.sampled_from(["expCode", "expNo", "phone", "lang"]) | st.text(max_size=8), _VALUES, max_size=5
@@ -164,7 +164,7 @@ def test_bad_input_of_any_kind_is_4xx_and_no_call(
     assert query.upstream_calls() == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     courier=st.text(max_size=70).filter(
         lambda text: couriers.find(text) is None and text.strip().lower() != "auto"
