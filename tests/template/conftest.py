@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from boto3.session import Session
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped, unused-ignore]
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped, unused-ignore]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore]
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped, unused-ignore] # comes without types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped, unused-ignore] # comes without types
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore] # comes without types
 
 
 @dataclass(frozen=True, slots=True)

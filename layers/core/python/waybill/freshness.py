@@ -183,8 +183,17 @@ def _unverified(wait: float) -> Refuse:
 
 
 def presented(known: Known, ask: Ask) -> bool:
-    """Whether the member has shown this tail before."""
-    return any(guess.member == ask.member and guess.tail == ask.tail for guess in known.guesses)
+    """Whether the member has shown this tail before, while it had tries left: one of too many at once does not count."""
+    return any(
+        sum(
+            at <= shown.at
+            for tail, at in tried_tails(known, ask.member, shown.at).items()
+            if tail != ask.tail
+        )
+        < WRONG_TAILS_PER_MEMBER
+        for shown in known.guesses
+        if shown.member == ask.member and shown.tail == ask.tail
+    )
 
 
 def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
