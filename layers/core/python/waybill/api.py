@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from waybill import access, couriers, gateway, numbers, phones, views
-from waybill.errors import CourierUnknown, InvalidField, WaybillError
+from waybill import access, couriers, numbers, phones, views
+from waybill.errors import InvalidField
 from waybill.gateway import Request, Response
 from waybill.lookup import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from waybill.couriers import Courier
+    from waybill.gateway import Handler
     from waybill.lookup import Found, Lookup
 
-AUTO: Final = "auto"
 MAX_AGE_LIMIT: Final = 40 * 86_400
 """An answer is kept no longer than this, so a higher limit asks for nothing more."""
 STATIC: Final = {"Cache-Control": "private, max-age=3600"}
@@ -31,7 +29,7 @@ class Api:
     lookup: Lookup
     lang: str
 
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Response]]:
+    def routes(self) -> dict[tuple[str, str], Handler]:
         return {
             ("POST", "/v1/track"): self.track,
             ("GET", "/v1/parcels/{courier}/{number}"): self.parcel,
@@ -41,32 +39,26 @@ class Api:
             ("GET", "/v1/health"): self.health,
         }
 
-    def answer(self, request: Request) -> tuple[Response, WaybillError | None]:
-        """The answer to any request, and the error that it tells of, if it does."""
-        try:
-            return gateway.route(request, self.routes()), None
-        except WaybillError as error:
-            refuse = gateway.refuse_a if request.resource == "/v1/track" else gateway.refuse
-            return refuse(error), error
-
     def track(self, request: Request) -> Response:
         """Contract A: `{expCode, expNo, phone?, lang?}` in, `{code, message, data}` out."""
         access.demand(request.scopes, "track")
         body = request.json_object()
         lang = _lang("lang", body.get("lang"), self.lang)
         number = numbers.normalise(_string("expNo", body.get("expNo")), "expNo")
-        courier = _courier("expCode", _string("expCode", body.get("expCode")), number, lang)
+        courier = numbers.named_courier("expCode", _string("expCode", body.get("expCode")), number, lang)
         phone = _optional_string("phone", body.get("phone"))
         tail = phones.tail(phone) if phone else None
         found = self.lookup.track(Wanted(courier, number, request.member, tail, lang))
-        return Response(200, views.contract_a(found, lang), {"Cache-Control": "no-store", **_origin(found)})
+        return Response(
+            200, views.contract_a(found, lang), {"Cache-Control": "no-store", **views.origin(found)}
+        )
 
     def parcel(self, request: Request) -> Response:
-        """The native parcel; 304 where the caller's copy is still the same."""
+        """The native parcel."""
         access.demand(request.scopes, "track")
         lang = _lang("lang", request.query.get("lang"), self.lang)
         number = numbers.normalise(unquote(request.path.get("number", "")))
-        courier = _courier("courier", unquote(request.path.get("courier", "")), number, lang)
+        courier = numbers.named_courier("courier", unquote(request.path.get("courier", "")), number, lang)
         phone = request.headers.get("x-phone-tail", "").strip()
         tail = phones.tail(phone, "X-Phone-Tail") if phone else None
         max_age = _seconds("max_age", request.query.get("max_age"))
@@ -78,10 +70,8 @@ class Api:
             "Age": str(int(found.age)),
             "Cache-Control": f"private, max-age={_lifetime(found, max_age)}",
             "Vary": "Authorization, X-Phone-Tail",
-            **_origin(found),
+            **views.origin(found),
         }
-        if _matches(request.headers.get("if-none-match", ""), tag):
-            return Response(304, None, headers)
         return Response(200, body, headers)
 
     def couriers(self, request: Request) -> Response:
@@ -115,11 +105,6 @@ def _lifetime(found: Found, max_age: float | None) -> int:
     return max(0, int(lifetime if max_age is None else min(lifetime, max_age)))
 
 
-def _origin(found: Found) -> dict[str, str]:
-    """Where the answer came from, for callers of contract A too, whose body has no room for it."""
-    return {"X-Waybill-Source": found.source, "X-Waybill-Fetched-At": views.instant(found.fetched_at)}
-
-
 def _courier_view(courier: Courier, lang: str) -> dict[str, Any]:
     return {
         "code": courier.code,
@@ -129,20 +114,6 @@ def _courier_view(courier: Courier, lang: str) -> dict[str, Any]:
         "category": courier.category,
         "requires_phone": courier.requires_phone,
     }
-
-
-def _courier(field: str, text: str, number: str, lang: str) -> Courier:
-    code = text.strip().lower()
-    if not code or len(code) > 64:
-        raise InvalidField(field, "Name the courier by its code, as yuantong, or let auto find it.")
-    if code == AUTO:
-        return numbers.courier_of(number, lang)
-    courier = couriers.find(code)
-    if courier is None:
-        near = ", ".join(each.code for each in couriers.search(code, 3)) if re.fullmatch(r"\w+", code) else ""
-        advice = f" Did you mean {near}?" if near else ""
-        raise CourierUnknown(f"No courier has this code.{advice} GET /v1/couriers?q= finds codes by name.")
-    return courier
 
 
 def _string(field: str, value: object) -> str:
@@ -173,9 +144,3 @@ def _seconds(field: str, text: str | None) -> float | None:
     if not re.fullmatch(r"[0-9]{1,8}", text):
         raise InvalidField(field, "max_age is a whole number of seconds, 0 or more.")
     return float(min(int(text), MAX_AGE_LIMIT))
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Weak comparison over a list of tags, or `*` (RFC 9110, 13.1.2)."""
-    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return tag in tags or "*" in tags

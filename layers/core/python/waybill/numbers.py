@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from waybill import couriers, fullwidth
-from waybill.errors import CourierAmbiguous, InvalidField
+from waybill.errors import CourierAmbiguous, CourierUnknown, InvalidField
 
+AUTO: Final = "auto"
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{4,30}[A-Z0-9]")
 _S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -106,3 +107,24 @@ def courier_of(number: str, lang: str = "zh") -> couriers.Courier:
             for each in candidates
         ],
     )
+
+
+def named_courier(field: str, text: str, number: str, lang: str) -> couriers.Courier:
+    """The courier of a code or an alias; `auto` leaves it to the number.
+
+    Raises:
+        InvalidField: no code.
+        CourierUnknown: a code that Kuaidi100 does not have; names near ones.
+        CourierAmbiguous: as `courier_of`.
+    """
+    code = text.strip().lower()
+    if not code or len(code) > 64:
+        raise InvalidField(field, "Name the courier by its code, as yuantong, or let auto find it.")
+    if code == AUTO:
+        return courier_of(number, lang)
+    courier = couriers.find(code)
+    if courier is None:
+        near = ", ".join(each.code for each in couriers.search(code, 3)) if re.fullmatch(r"\w+", code) else ""
+        advice = f" Did you mean {near}?" if near else ""
+        raise CourierUnknown(f"No courier has this code.{advice} GET /v1/couriers?q= finds codes by name.")
+    return courier
