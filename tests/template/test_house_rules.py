@@ -11,9 +11,11 @@ Resources = dict[str, dict[str, Any]]
 EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 ENVIRONMENT = {
     "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
     "QueryFunction": EVERY_FUNCTION
     | {
         "CACHE_TABLE",
+        "TRACKING_TABLE",
         "KUAIDI100_SECRET",
         "TAIL_KEY_SECRET",
         "UPSTREAM_URL",
@@ -27,7 +29,21 @@ ENVIRONMENT = {
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "ManageRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
+        "dynamodb:DeleteItem TrackingTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem CacheTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem CacheTable",
+    },
     "QueryRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:PutItem CacheTable",
         "dynamodb:UpdateItem CacheTable",
@@ -44,10 +60,12 @@ def of_type(resources: Resources, kind: str) -> Resources:
 
 
 def target(reference: Any) -> str:
-    """The logical id that `{"Ref": id}` or `{"Fn::GetAtt": [id, attribute]}` points to, `""` for anything else."""
+    """The logical id that a reference points to, also one to a table's indexes; `""` for anything else."""
     match reference:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
+        case {"Fn::Sub": str(text)} if index := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/\*", text):
+            return index[1]
     return ""
 
 
@@ -155,6 +173,17 @@ def test_roles_allow_exactly_what_their_function_does(
     assert {target(function["Role"]) for function in functions.values()} == set(
         of_type(resources, "AWS::IAM::Role")
     )
+
+
+def test_functions_of_shipments_can_read_parcels_and_no_token(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    for role in ("ManageRole", "QueryRole"):
+        for statement in statements[role]:
+            if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]:
+                assert statement["Condition"] == {
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "PARCEL#*"}
+                }
 
 
 def test_the_authorizer_can_read_tokens_and_no_parcel(statements: dict[str, list[dict[str, Any]]]) -> None:
