@@ -13,6 +13,7 @@ from waybill.settings import Environment
 from waybill.tracking import Tracking
 
 TRACKING = Tracking(boto3.client("dynamodb"), Environment(os.environ).text("TRACKING_TABLE"))
+DEFAULT_USAGE_KEY = Environment(os.environ).text("DEFAULT_USAGE_KEY")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -33,5 +34,6 @@ def policy(grant: Grant | None, method_arn: str) -> dict[str, Any]:
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
     }
     if grant:
+        answer["usageIdentifierKey"] = DEFAULT_USAGE_KEY
         answer["context"] = {"member": grant.member, "scopes": " ".join(sorted(grant.scopes))}
     return answer

@@ -8,9 +8,15 @@ from typing import Any
 
 Resources = dict[str, dict[str, Any]]
 
-EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+EVERY_FUNCTION = {
+    "STAGE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+    "CORS_ORIGIN",
+}
 ENVIRONMENT = {
-    "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE", "DEFAULT_USAGE_KEY"},
     "QueryFunction": EVERY_FUNCTION
     | {
         "CACHE_TABLE",
@@ -289,6 +295,8 @@ def test_the_defaults_keep_clear_of_the_lock_of_kuaidi100(source: dict[str, Any]
 def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
     assert set(source["Outputs"]) == {
         "ApiUrl",
+        "RestApiId",
+        "DefaultUsagePlan",
         "TrackingTable",
         "CacheTable",
         "Kuaidi100Secret",
