@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 from waybill.clock import Clock
@@ -12,6 +12,8 @@ from waybill.lease import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from waybill.model import Lang
 
 VENDOR_HOST: Final = "kuaidi100.com"
 VENDOR_GAP_SECONDS: Final = 1800
@@ -69,7 +71,7 @@ class QuerySettings:
     upstream_url: str
     connect_timeout: float
     read_timeout: float
-    lang: str
+    lang: Lang
     rules: Rules
     clock: Clock
 
@@ -98,7 +100,7 @@ class QuerySettings:
             upstream_url=url,
             connect_timeout=env.number("CONNECT_TIMEOUT_SECONDS"),
             read_timeout=env.number("READ_TIMEOUT_SECONDS"),
-            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
             rules=Rules(
                 gap=gap,
                 cap=int(env.number("DAILY_CALL_CAP")),
