@@ -5,11 +5,18 @@
     WaybillError
     ├── RequestError                the caller can mend it
     │   ├── InvalidField            400, names the field
+    │   ├── InvalidBody             400, names every field that is wrong
     │   ├── NotFound                404
+    │   │   └── OrderNotFound       404
     │   ├── MethodNotAllowed        405
+    │   ├── ShipmentExists          409
+    │   ├── ShipmentAmbiguous       409
+    │   ├── RequestInProgress       409, when to come back
     │   ├── PayloadTooLarge         413
     │   ├── UnsupportedMediaType    415
     │   ├── Forbidden               403
+    │   ├── IdempotencyKeyReused    422
+    │   ├── NotForwarded            422
     │   ├── CourierUnknown          422
     │   ├── CourierAmbiguous        422, with candidates
     │   ├── PhoneRequired           422
@@ -63,9 +70,27 @@ class InvalidField(RequestError):
         self.field = field
 
 
+class InvalidBody(RequestError):
+    """`faults` are `(field, what is wrong with it)`, all that were found."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__(" ".join(f"{field}: {message}" for field, message in faults))
+        self.faults = faults
+
+
 class NotFound(RequestError):
     status = 404
     code = "NOT_FOUND"
+
+
+class OrderNotFound(NotFound):
+    """No such order or number of this member; whether another member has it is not told."""
+
+    code = "ORDER_NOT_FOUND"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class MethodNotAllowed(RequestError):
@@ -75,6 +100,25 @@ class MethodNotAllowed(RequestError):
     def __init__(self, message: str, allowed: list[str]) -> None:
         super().__init__(message)
         self.allowed = allowed
+
+
+class ShipmentExists(RequestError):
+    status = 409
+    code = "SHIPMENT_EXISTS"
+
+
+class ShipmentAmbiguous(RequestError):
+    """The order has several parcels and none was named."""
+
+    status = 409
+    code = "SHIPMENT_AMBIGUOUS"
+    field = "tracking_number"
+
+
+class RequestInProgress(RequestError):
+    status = 409
+    code = "REQUEST_IN_PROGRESS"
+    field = "Idempotency-Key"
 
 
 class PayloadTooLarge(RequestError):
@@ -90,6 +134,17 @@ class UnsupportedMediaType(RequestError):
 class Forbidden(RequestError):
     status = 403
     code = "FORBIDDEN"
+
+
+class IdempotencyKeyReused(RequestError):
+    status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    field = "Idempotency-Key"
+
+
+class NotForwarded(RequestError):
+    status = 422
+    code = "NOT_FORWARDED"
 
 
 class CourierUnknown(RequestError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from waybill.model import Status
+    from waybill.model import Parcel, Status
 
 NAMES: Final[dict[Status, tuple[str, str]]] = {
     "pending": ("暂无轨迹", "No tracking data yet"),
@@ -84,6 +84,17 @@ def resolve(raw: str) -> tuple[Code, bool]:
         return known[raw], True
     family = _IN_TRANSIT if len(raw) == 4 and raw.startswith("10") else raw[:1] if len(raw) == 3 else ""
     return known.get(family, known[_IN_TRANSIT]), False
+
+
+def code_of(parcel: Parcel) -> str:
+    """The code that gave the parcel its status: the raw state, or the newest event's where that is a family; "" before any."""
+    state = parcel.state or ""
+    newest = parcel.events[0].code if parcel.events else None
+    for raw in filter(None, (state, newest)):
+        code, _ = resolve(raw)
+        if (code.status, code.substatus) == (parcel.status, parcel.substatus):
+            return raw
+    return state
 
 
 def status_name(status: Status, lang: str) -> str:

@@ -29,7 +29,7 @@ def contract_a(found: Found, lang: Lang) -> answers.SuccessA:
         "data": {
             "status": status,
             "statusDesc": description,
-            "traces": [{"time": _local_time(event.time), "desc": event.text} for event in parcel.events],
+            "traces": [{"time": local_time(event.time), "desc": event.text} for event in parcel.events],
         },
     }
 
@@ -38,24 +38,13 @@ def _contract_a_status(parcel: Parcel, lang: Lang) -> tuple[str, str]:
     if parcel.status == PENDING or parcel.state is None:
         name = statuses.status_name(PENDING, lang)
         return name, name
-    code, _ = statuses.resolve(_code(parcel))
+    code, _ = statuses.resolve(statuses.code_of(parcel))
     if lang == "en":
         return statuses.status_name(code.status, lang), code.name_en
     return code.contract_a_status, code.contract_a_desc
 
 
-def _code(parcel: Parcel) -> str:
-    """The code that gave the parcel its status: the raw state, or the newest event's where only a family was sent."""
-    state = parcel.state or ""
-    newest = parcel.events[0].code if parcel.events else None
-    for raw in filter(None, (state, newest)):
-        code, _ = statuses.resolve(raw)
-        if (code.status, code.substatus) == (parcel.status, parcel.substatus):
-            return raw
-    return state
-
-
-def _local_time(time: str | None) -> str:
+def local_time(time: str | None) -> str:
     return time[:19].replace("T", " ") if time else ""
 
 
@@ -93,7 +82,7 @@ def native(found: Found, lang: Lang) -> answers.Parcel:
 def status_name(parcel: Parcel, lang: Lang) -> str:
     if parcel.substatus is None or parcel.state is None:
         return statuses.status_name(parcel.status, lang)
-    return statuses.resolve(_code(parcel))[0].name(lang)
+    return statuses.resolve(statuses.code_of(parcel))[0].name(lang)
 
 
 def etag(parcel: answers.Parcel) -> str:

@@ -1,0 +1,222 @@
+"""The bodies that the manage function takes, as pydantic models: what validates a body also describes it.
+
+Texts are trimmed, unknown fields are refused, and every bound is one that keeps a shipment a small item.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from waybill import numbers, phones, statuses
+from waybill.errors import InvalidBody, InvalidField
+
+ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
+RESERVED_ORDER_ID: Final = "batch"
+"""What `/v1/shipments/{order_id}` could not tell from another path."""
+BATCH_LIMIT: Final = 100
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _number(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return numbers.normalise(value)
+    except InvalidField as error:
+        raise ValueError(error.message) from error
+
+
+def _tail(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return phones.tail(value)
+    except InvalidField as error:
+        raise ValueError(error.message) from error
+
+
+def _not_reserved(order_id: str) -> str:
+    if order_id == RESERVED_ORDER_ID:
+        raise ValueError("This word names a path of the API; choose another id.")
+    return order_id
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError("Name each only once.")
+    return values
+
+
+def _known_events(values: list[str]) -> list[str]:
+    if values != ["*"] and (unknown := sorted(set(values) - statuses.NAMES.keys())):
+        raise ValueError(
+            f"Unknown: {', '.join(unknown)}. The events are the statuses of GET /v1/statuses, or * alone."
+        )
+    return _distinct(values)
+
+
+OrderId = Annotated[
+    str,
+    Field(
+        pattern=ORDER_ID,
+        description="Your own id of the order: 1 to 64 letters, digits and . _ : @ + -, beginning with a letter or a digit.",
+        examples=["3550875"],
+    ),
+    AfterValidator(_not_reserved),
+]
+TrackingNumber = Annotated[
+    str,
+    BeforeValidator(_number),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{4,30}[A-Za-z0-9]$",
+        description="The courier's number of the parcel: 6 to 32 letters, digits and inner dashes.",
+        examples=["YT7450353838751"],
+    ),
+]
+CourierCode = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="The courier's code, as GET /v1/couriers finds it. Without it the number has to tell.",
+        examples=["yuantong"],
+    ),
+]
+Phone = Annotated[
+    str,
+    BeforeValidator(_tail),
+    Field(
+        pattern=r"^\+?[0-9](?:[ -]?[0-9]){3,14}$",
+        description="The sender's or the recipient's phone number, or its last four digits, which are all that is kept.",
+        examples=["13800000001"],
+    ),
+]
+Place = Annotated[str, Field(min_length=1, max_length=100, examples=["广东省深圳市"])]
+Country = Annotated[str, Field(min_length=1, max_length=64, examples=["HONG KONG"])]
+Lang = Annotated[Literal["zh", "en"], Field(description="The language of what you are told of the shipment.")]
+Tag = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$",
+        description="1 to 32 characters without # and without space at its ends.",
+        examples=["summer-sale"],
+    ),
+]
+Tags = Annotated[
+    list[Tag], Field(max_length=10, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)
+]
+MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+MetadataText = Annotated[str, Field(max_length=500)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True
+    )
+
+
+class Notify(_Body):
+    """Whom to tell of what happens to the parcel."""
+
+    email: Annotated[
+        str,
+        Field(
+            max_length=254,
+            pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+            examples=["someone@example.com"],
+        ),
+    ]
+    events: Annotated[list[str], Field(min_length=1, max_length=20), AfterValidator(_known_events)] = [
+        "delivered",
+        "exception",
+    ]
+    """Statuses to tell of, or `["*"]` for all."""
+    lang: Lang | None = None
+
+
+class _Registration(_Body):
+    phone: Phone | None = None
+    from_: Place | None = Field(default=None, alias="from")
+    """Where the parcel starts, for the forecast."""
+    to: Place | None = None
+    """Where the parcel goes. With it Kuaidi100 is asked for a forecast of the arrival."""
+    origin_country: Country | None = None
+    destination_country: Country | None = None
+    notify: Notify | None = None
+
+
+class NewShipment(_Registration):
+    """A parcel of an order, to be followed."""
+
+    order_id: OrderId
+    tracking_number: TrackingNumber
+    courier: CourierCode | None = None
+    lang: Lang | None = None
+    tags: Tags = []
+    metadata: Annotated[dict[MetadataKey, MetadataText], Field(max_length=20)] = {}
+    """Up to 20 texts of your own, given back as they are."""
+
+
+class ShipmentPatch(_Registration):
+    """What changes, as a JSON merge patch (RFC 7396): what is not named stays, null removes."""
+
+    lang: Lang = "zh"
+    tags: Tags | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataText | None], Field(max_length=40)] | None = None
+
+
+class Successor(_Body):
+    """The number under which another courier carries a forwarded parcel on."""
+
+    tracking_number: TrackingNumber
+    courier: CourierCode | None = None
+    phone: Phone | None = None
+
+
+class Batch(_Body):
+    """Up to 100 shipments; each is registered or refused by itself."""
+
+    shipments: Annotated[
+        list[Any],
+        Field(min_length=1, max_length=BATCH_LIMIT, description="Each as the body of POST /v1/shipments."),
+        WithJsonSchema({"type": "array", "items": {}, "minItems": 1, "maxItems": BATCH_LIMIT}),
+    ]
+
+
+def parse(model: type[Model], value: object, prefix: str = "") -> Model:
+    """`value` as the model says.
+
+    Raises:
+        InvalidBody: with every field that is wrong, and how.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidBody(
+            [(prefix + _path(each["loc"]), _words(model, each)) for each in error.errors(include_url=False)]
+        ) from error
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc if part != "[key]") or "body"
+
+
+def _words(model: type[BaseModel], error: Any) -> str:
+    """Pydantic's own words, but for a pattern, which the field's description tells better."""
+    message: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch" and len(error["loc"]) == 1:
+        field = model.model_fields.get(str(error["loc"][0]))
+        return (field.description if field else None) or message
+    if error["type"] == "extra_forbidden":
+        return "There is no such field here."
+    return message if message.endswith(".") else f"{message}."

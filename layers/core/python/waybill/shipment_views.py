@@ -1,0 +1,258 @@
+"""How a shipment is shown: natively, in lists, and as contract B has it. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from waybill import statuses, views
+from waybill.answers import CourierName, Error, Parcel
+from waybill.couriers import find
+from waybill.model import Lang, Status
+
+if TYPE_CHECKING:
+    from waybill.errors import WaybillError
+    from waybill.lookup import Found
+    from waybill.model import Area, Event, Route
+    from waybill.shipments import Link, Shipment
+
+_COUNTRIES: Final = {
+    "CN71": ("中国台湾", "Taiwan, China"),
+    "CN81": ("中国香港", "Hong Kong, China"),
+    "CN82": ("中国澳门", "Macao, China"),
+    "CN": ("中国", "China"),
+}
+"""By the beginning of an area's code, which is the country's and then the division's (GB/T 2260)."""
+
+
+class LinkView(TypedDict):
+    courier: str
+    tracking_number: str
+
+
+class NotifyView(TypedDict):
+    email: str
+    """Shortened, unless the token has the scope `pii`."""
+    events: list[str]
+    lang: Lang
+
+
+_Places = TypedDict("_Places", {"from": str | None, "to": str | None})
+
+
+class ShipmentView(_Places):
+    """A parcel of an order. Every field is always there; what is not known is null or empty."""
+
+    id: str
+    order_id: str
+    tracking_number: str
+    courier: CourierName
+    state: Literal["active", "completed"]
+    """Whether you still follow it."""
+    status: Status
+    substatus: str | None
+    status_name: str
+    terminal: bool
+    """Whether the journey is over."""
+    attention: str | None
+    """Why somebody should look at it."""
+    phone_given: bool
+    origin_country: str | None
+    destination_country: str | None
+    lang: Lang
+    notify: NotifyView | None
+    tags: list[str]
+    metadata: dict[str, str]
+    predecessor: LinkView | None
+    successor: LinkView | None
+    created_at: str
+    updated_at: str
+    """When anything shown here last changed."""
+    completed_at: str | None
+
+
+class Problem(TypedDict):
+    """Why there is no parcel to show, and what to do."""
+
+    error_code: str
+    message: str
+    retry_after: int | None
+
+
+class ShipmentWithParcel(ShipmentView):
+    parcel: Parcel | None
+    """The parcel as GET /v1/parcels has it, null while nothing is known."""
+    problem: Problem | None
+
+
+class ShipmentPage(TypedDict):
+    shipments: list[ShipmentView]
+    next_cursor: str | None
+    """For the next page; null on the last one."""
+
+
+class BatchItem(TypedDict):
+    index: int
+    """Its place in the request, from 0."""
+    status: int
+    """The HTTP status that it would have had by itself: 201 registered, 200 there already, else an error."""
+    shipment: NotRequired[ShipmentView]
+    error: NotRequired[Error]
+
+
+class BatchAnswer(TypedDict):
+    results: list[BatchItem]
+    registered: int
+    existing: int
+    refused: int
+
+
+class TrackingMessage(TypedDict):
+    code: str
+    """Our status of the event."""
+    location: str
+    date: str
+    """As `2025-12-09 17:37:09`, in the event's own zone."""
+    message: str
+
+
+class TrackingData(TypedDict):
+    tracking_number: str
+    order_id: str
+    order_status: str
+    export_country: str
+    destination_country: str
+    shipping_provider: str
+    courier_name: str
+    tracking_msg_list: list[TrackingMessage]
+    message: str
+    """`OK`, or why the newest data could not be had."""
+
+
+class TrackingAnswer(TypedDict):
+    """Contract B."""
+
+    data: TrackingData
+
+
+def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
+    """One shipment, in its own language."""
+    said, standing = ship.registration, ship.standing
+    courier = find(ship.courier)
+    return {
+        "id": ship.id,
+        "order_id": ship.order_id,
+        "tracking_number": ship.number,
+        "courier": {
+            "code": ship.courier,
+            "name": courier.name(said.lang) if courier else ship.courier,
+        },
+        "state": "active" if ship.completed_at is None else "completed",
+        "status": standing.status,
+        "substatus": standing.substatus,
+        "status_name": _status_name(ship),
+        "terminal": standing.terminal,
+        "attention": standing.attention,
+        "phone_given": said.tail is not None,
+        "from": said.origin or None,
+        "to": said.to or None,
+        "origin_country": said.origin_country,
+        "destination_country": said.destination_country,
+        "lang": said.lang,
+        "notify": _notify(ship, pii=pii),
+        "tags": list(said.tags),
+        "metadata": dict(said.metadata),
+        "predecessor": _link(ship.predecessor),
+        "successor": _link(ship.successor),
+        "created_at": views.instant(ship.created_at),
+        "updated_at": views.instant(ship.updated_at),
+        "completed_at": None if ship.completed_at is None else views.instant(ship.completed_at),
+    }
+
+
+def with_parcel(
+    ship: Shipment, found: Found | None, error: WaybillError | None, *, pii: bool
+) -> ShipmentWithParcel:
+    """A shipment and what is known of its parcel, or why nothing is."""
+    return {
+        **shipment(ship, pii=pii),
+        "parcel": views.native(found, ship.registration.lang) if found else None,
+        "problem": _problem(error) if error else None,
+    }
+
+
+def contract_b(ship: Shipment, found: Found | None, error: WaybillError | None) -> TrackingAnswer:
+    """`{data: {...}}` as in the samples of contract B; every text is there, empty where nothing is known."""
+    lang = ship.registration.lang
+    parcel = found.parcel if found else None
+    courier = find(ship.courier)
+    name = courier.name(lang) if courier else ship.courier
+    route = parcel.route if parcel else None
+    return {
+        "data": {
+            "tracking_number": ship.number,
+            "order_id": ship.order_id,
+            "order_status": views.status_name(parcel, lang) if parcel else _status_name(ship),
+            "export_country": ship.registration.origin_country or _country(route, "origin", lang),
+            "destination_country": ship.registration.destination_country
+            or _country(route, "destination", lang),
+            "shipping_provider": name,
+            "courier_name": name,
+            "tracking_msg_list": [_message(event) for event in parcel.events] if parcel else [],
+            "message": error.message if error else "OK",
+        }
+    }
+
+
+def _message(event: Event) -> TrackingMessage:
+    place = event.location or (event.area.name if event.area else None)
+    return {
+        "code": event.status or "",
+        "location": place or "",
+        "date": views.local_time(event.time),
+        "message": event.text,
+    }
+
+
+def _country(route: Route | None, end: str, lang: str) -> str:
+    """The country of one end of the route, as far as the vendor's area tells it."""
+    area: Area | None = getattr(route, end, None)
+    if area is None:
+        return ""
+    for beginning, (zh, en) in _COUNTRIES.items():
+        if (area.code or "").startswith(beginning):
+            return zh if lang == "zh" else en
+    return (area.name or "").split(",")[0]
+
+
+def _status_name(ship: Shipment) -> str:
+    standing, lang = ship.standing, ship.registration.lang
+    if standing.substatus is None or standing.code is None:
+        return statuses.status_name(standing.status, lang)
+    return statuses.resolve(standing.code)[0].name(lang)
+
+
+def _link(link: Link | None) -> LinkView | None:
+    return {"courier": link.courier, "tracking_number": link.number} if link else None
+
+
+def _notify(ship: Shipment, *, pii: bool) -> NotifyView | None:
+    notify = ship.registration.notify
+    if notify is None:
+        return None
+    name, _, domain = notify["email"].partition("@")
+    return {
+        "email": notify["email"] if pii else f"{name[:1]}***@{domain}",
+        "events": list(notify["events"]),
+        "lang": notify["lang"] or ship.registration.lang,
+    }
+
+
+def _problem(error: WaybillError) -> Problem:
+    return {
+        "error_code": getattr(error, "code", "UPSTREAM_UNAVAILABLE"),
+        "message": error.message,
+        "retry_after": None if error.retry_after is None else max(1, math.ceil(error.retry_after)),
+    }
