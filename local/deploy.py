@@ -33,6 +33,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_AWS_SETTINGS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _DIGEST = "LocalDigest"
 _POLL_SECONDS = 0.1
+_BUCKET = "waybill-local"
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -64,10 +65,18 @@ class Emulator:
         self.functions = session.client("lambda", endpoint_url=endpoint, config=config)
         self.secrets = session.client("secretsmanager", endpoint_url=endpoint, config=config)
         self.apis = session.client("apigateway", endpoint_url=endpoint, config=config)
+        self.storage = session.client("s3", endpoint_url=endpoint, config=config)
 
     def close(self) -> None:
         """Close the connections; the emulator would wait for them when it is to end."""
-        for client in (self.cloudformation, self.dynamodb, self.functions, self.secrets, self.apis):
+        for client in (
+            self.cloudformation,
+            self.dynamodb,
+            self.functions,
+            self.secrets,
+            self.apis,
+            self.storage,
+        ):
             client.close()
 
     def deployed_digest(self) -> str | None:
@@ -87,7 +96,7 @@ class Emulator:
         template.setdefault("Outputs", {})[_DIGEST] = {"Value": plan.digest}
         request: dict[str, Any] = {
             "StackName": STACK,
-            "TemplateBody": json.dumps(template),
+            "TemplateURL": self._upload(json.dumps(template)),
             "Parameters": [
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
             ],
@@ -105,6 +114,12 @@ class Emulator:
             )
         self._apply_table_settings(plan)
         self._apply_gateway_responses(plan)
+
+    def _upload(self, template: str) -> str:
+        """Where CloudFormation finds the template: one over 51,200 bytes comes from a bucket only."""
+        self.storage.create_bucket(Bucket=_BUCKET)
+        self.storage.put_object(Bucket=_BUCKET, Key="template.json", Body=template.encode())
+        return f"{self.storage.meta.endpoint_url}/{_BUCKET}/template.json"
 
     def deployed(self, plan: Plan) -> Deployed:
         resources = self._resources()

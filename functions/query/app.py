@@ -1,4 +1,4 @@
-"""The query function: every route that reads. Composition root and entry point."""
+"""The query function: every route that may ask Kuaidi100. Composition root and entry point."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from waybill import gateway, observe
+from waybill import observe
 from waybill.api import Api
 from waybill.cache import Cache
 from waybill.credentials import Secrets
-from waybill.errors import RequestError
 from waybill.lookup import Credentials, Lookup
+from waybill.orders import Orders
+from waybill.registration import Reflection, Shipments
+from waybill.service import Service
 from waybill.settings import QuerySettings
+from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from waybill.kuaidi100 import Client
@@ -44,44 +47,32 @@ DYNAMODB = boto3.client(
     "dynamodb",
     config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 3}),
 )
-API = Api(
-    lookup=Lookup(
-        store=Cache(DYNAMODB, SETTINGS.cache_table),
-        query=Kuaidi100(),
-        secrets=Secrets(SETTINGS.kuaidi100_secret, SETTINGS.tail_key_secret),
-        rules=SETTINGS.rules,
-        now=SETTINGS.clock.now,
-        pause=time.sleep,
-        holder=lambda: uuid.uuid4().hex,
-        on_call=observe.on_call,
-        on_loss=observe.on_loss,
-    ),
-    lang=SETTINGS.lang,
+SECRETS = Secrets(SETTINGS.kuaidi100_secret, SETTINGS.tail_key_secret)
+CACHE = Cache(DYNAMODB, SETTINGS.cache_table)
+WATCHES = Watches(DYNAMODB, SETTINGS.tracking_table)
+REFLECTION = Reflection(
+    watches=WATCHES, tail_hash=SECRETS.tail_hash, now=SETTINGS.clock.now, on_loss=observe.on_copies_behind
 )
+LOOKUP = Lookup(
+    store=CACHE,
+    query=Kuaidi100(),
+    secrets=SECRETS,
+    rules=SETTINGS.rules,
+    now=SETTINGS.clock.now,
+    pause=time.sleep,
+    holder=lambda: uuid.uuid4().hex,
+    on_call=observe.on_call,
+    on_known=REFLECTION,
+    on_loss=observe.on_loss,
+)
+API = Api(lookup=LOOKUP, lang=SETTINGS.lang)
+ORDERS = Orders(
+    shipments=Shipments(watches=WATCHES, known=CACHE.known, now=SETTINGS.clock.now),
+    lookup=LOOKUP,
+    reflection=REFLECTION,
+)
+SERVICE = Service({**API.routes(), **ORDERS.routes()}, SETTINGS.cors_origin)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    request = gateway.read(event)
-    started = time.perf_counter()
-    try:
-        response, error = API.answer(request)
-    except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing of a fault of ours reaches a client
-        observe.on_fault(fault)
-        refuse = gateway.refuse_a if request.resource == "/v1/track" else gateway.refuse
-        response, error = refuse(None), None
-    observe.logger.info(
-        "request",
-        extra={
-            "request_id": request.request_id,
-            "route": f"{request.method} {request.resource}",
-            "member": request.member,
-            "status": response.status,
-            "error": type(error).__name__
-            if error and not isinstance(error, RequestError)
-            else getattr(error, "code", None),
-            "source": response.headers.get("X-Waybill-Source"),
-            "ms": round((time.perf_counter() - started) * 1000, 1),
-        },
-    )
-    observe.flush()
-    return gateway.write(response, request.request_id)
+    return SERVICE.handle(event)

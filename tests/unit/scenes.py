@@ -79,6 +79,7 @@ class Scene:
             pause=self.pause,
             holder=self.holder,
             on_call=self.calls.append,
+            on_known=lambda _: None,
             on_loss=self.losses.append,
         )
         return lookup.track(wanted)

@@ -142,6 +142,7 @@ class Schedule:
             pause=self.step,
             holder=self._holder,
             on_call=_ignore_call,
+            on_known=lambda _: None,
             on_loss=_ignore_loss,
         )
         try:

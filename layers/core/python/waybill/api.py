@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from waybill import access, couriers, fields, gateway, numbers, views
-from waybill.errors import WaybillError
+from waybill import access, couriers, fields, numbers, views
 from waybill.gateway import Request, Response
 from waybill.lookup import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from waybill import answers
+    from waybill.gateway import Handler
     from waybill.lookup import Found, Lookup
     from waybill.model import Lang
 
@@ -27,7 +25,7 @@ class Api:
     lookup: Lookup
     lang: Lang
 
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Response]]:
+    def routes(self) -> dict[tuple[str, str], Handler]:
         return {
             ("POST", "/v1/track"): self.track,
             ("GET", "/v1/parcels/{courier}/{number}"): self.parcel,
@@ -36,14 +34,6 @@ class Api:
             ("GET", "/v1/statuses"): self.statuses,
             ("GET", "/v1/health"): self.health,
         }
-
-    def answer(self, request: Request) -> tuple[Response, WaybillError | None]:
-        """The answer to any request, and the error that it tells of, if it does."""
-        try:
-            return gateway.route(request, self.routes()), None
-        except WaybillError as error:
-            refuse = gateway.refuse_a if request.resource == "/v1/track" else gateway.refuse
-            return refuse(error), error
 
     def track(self, request: Request) -> Response:
         """Contract A: `{expCode, expNo, phone?, lang?}` in, `{code, message, data}` out."""
@@ -54,10 +44,12 @@ class Api:
         courier = numbers.named_courier("expCode", fields.EXP_CODE.read(body), number, lang)
         tail = fields.PHONE.read(body)
         found = self.lookup.track(Wanted(courier, number, request.member, tail, lang))
-        return Response(200, views.contract_a(found, lang), {"Cache-Control": "no-store", **_origin(found)})
+        return Response(
+            200, views.contract_a(found, lang), {"Cache-Control": "no-store", **views.origin(found)}
+        )
 
     def parcel(self, request: Request) -> Response:
-        """The native parcel; 304 where the caller's copy is still the same."""
+        """The native parcel."""
         access.demand(request.scopes, "track")
         lang = fields.LANG.read(request.query) or self.lang
         number = fields.NUMBER.read(request.path)
@@ -72,10 +64,8 @@ class Api:
             "Age": str(int(found.age)),
             "Cache-Control": f"private, max-age={_lifetime(found, max_age)}",
             "Vary": "Authorization, X-Phone-Tail",
-            **_origin(found),
+            **views.origin(found),
         }
-        if _matches(request.headers.get("if-none-match", ""), tag):
-            return Response(304, None, headers)
         return Response(200, body, headers)
 
     def couriers(self, request: Request) -> Response:
@@ -105,14 +95,3 @@ def _lifetime(found: Found, max_age: float | None) -> int:
     """How old the answer may get in a client's cache, counted like `Age` from when it was fetched."""
     lifetime = found.fresh_until - found.fetched_at
     return max(0, int(lifetime if max_age is None else min(lifetime, max_age)))
-
-
-def _origin(found: Found) -> dict[str, str]:
-    """Where the answer came from, for callers of contract A too, whose body has no room for it."""
-    return {"X-Waybill-Source": found.source, "X-Waybill-Fetched-At": views.instant(found.fetched_at)}
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Weak comparison over a list of tags, or `*` (RFC 9110, 13.1.2)."""
-    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return tag in tags or "*" in tags

@@ -5,6 +5,7 @@
     WaybillError
     ├── RequestError                the caller can mend it
     │   ├── InvalidField            400, names the field
+    │   │   └── TrackingNumberRequired
     │   ├── InvalidBody             400, names every field that is wrong
     │   ├── NotFound                404
     │   │   └── OrderNotFound       404
@@ -68,6 +69,12 @@ class InvalidField(RequestError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class TrackingNumberRequired(InvalidField):
+    """Contract B was asked for neither an order nor a number."""
+
+    code = "TRACKING_NUMBER_REQUIRED"
 
 
 class InvalidBody(RequestError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import (
     CourierAmbiguous,
+    InvalidBody,
     InvalidField,
     MethodNotAllowed,
     NotFound,
@@ -24,9 +26,12 @@ from waybill.errors import (
     UnsupportedMediaType,
     WaybillError,
 )
+from waybill.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    Handler = Callable[["Request"], "Response"]
 
 MAX_BODY_BYTES: Final = 16 * 1024
 REASONS: Final = {
@@ -35,6 +40,7 @@ REASONS: Final = {
     403: "FORBIDDEN",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    409: "CONFLICT",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "UNPROCESSABLE_ENTITY",
@@ -66,22 +72,22 @@ class Request:
     scopes: frozenset[str]
     request_id: str
 
-    def json_object(self) -> dict[str, Any]:
+    def json_object(self, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
         """The body as a JSON object.
 
         Raises:
-            UnsupportedMediaType: another Content-Type than application/json.
-            PayloadTooLarge: over 16 KB.
+            UnsupportedMediaType: another Content-Type than application/json (a merge patch is JSON, too).
+            PayloadTooLarge: over `limit` bytes.
             InvalidField: not JSON, not UTF-8, or not an object.
         """
         media_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
-        if media_type != "application/json":
+        if media_type not in {"application/json", "application/merge-patch+json"}:
             raise UnsupportedMediaType(
                 "Send the body as JSON, with the header Content-Type: application/json."
             )
         data = self._bytes()
-        if len(data) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+        if len(data) > limit:
+            raise PayloadTooLarge(f"The body has more than {limit} bytes.")
         try:
             value = json.loads(data.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
@@ -126,17 +132,55 @@ def read(event: Mapping[str, Any]) -> Request:
     )
 
 
-def route(request: Request, routes: Mapping[tuple[str, str], Callable[[Request], Response]]) -> Response:
-    """The answer of the request's handler; `routes` has it by method and resource.
+def route(request: Request, handlers: Mapping[tuple[str, str], Handler]) -> Response:
+    """The answer of the request's handler; `handlers` has it by method and resource.
 
     Raises:
         NotFound, MethodNotAllowed: no handler.
     """
-    if handler := routes.get((request.method, request.resource)):
+    if handler := handlers.get((request.method, request.resource)):
         return handler(request)
-    if allowed := sorted(method for method, resource in routes if resource == request.resource):
+    if allowed := sorted(ROUTES.get(request.resource, ())):
         raise MethodNotAllowed(f"This path answers {', '.join(allowed)} only.", allowed)
-    raise NotFound("There is nothing at this path. The paths are listed in the documentation.")
+    raise NotFound("There is nothing at this path. The paths are listed at /v1/docs.")
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """A read with an ETag, over its body unless it has its own; 304 where the caller's copy is still good (RFC 9110, 13.1.2)."""
+    if (
+        request.method != "GET"
+        or response.status != 200
+        or "no-store" in response.headers.get("Cache-Control", "")
+    ):
+        return response
+    tag = response.headers.get("ETag") or f'"{hashlib.sha256(text(response.body).encode()).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "private, no-cache", **response.headers, "ETag": tag}
+    tags = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if tag in tags or "*" in tags:
+        return Response(304, None, headers)
+    return Response(200, response.body, headers)
+
+
+def preflight(request: Request) -> Response | None:
+    """The answer to a browser that asks whether a page of another origin may send a request (Fetch standard, CORS)."""
+    methods = ROUTES.get(request.resource)
+    if request.method != "OPTIONS" or "access-control-request-method" not in request.headers or not methods:
+        return None
+    headers = {
+        "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Phone-Tail",
+        "Access-Control-Max-Age": "7200",
+    }
+    return Response(204, None, headers)
+
+
+def shared(response: Response, origin: str) -> Response:
+    """The answer, readable by pages of this origin (`*` for all)."""
+    headers = {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Age, ETag, Location, Retry-After, X-Request-Id, X-Waybill-Fetched-At, X-Waybill-Source",
+    }
+    return Response(response.status, response.body, {**response.headers, **headers})
 
 
 def write(response: Response, request_id: str) -> dict[str, Any]:
@@ -145,8 +189,13 @@ def write(response: Response, request_id: str) -> dict[str, Any]:
     body = ""
     if response.body is not None:
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        body = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))
+        body = text(response.body)
     return {"statusCode": response.status, "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def text(body: Any) -> str:
+    """A body as it is sent."""
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def refuse(error: WaybillError | None) -> Response:
@@ -161,11 +210,33 @@ def refuse(error: WaybillError | None) -> Response:
         "message": error.message,
         "error_code": error.code,
     }
-    if isinstance(error, RequestError) and error.field:
-        body["error_trace"] = [{"field": error.field, "message": error.message}]
+    if trace := _trace(error):
+        body["error_trace"] = trace
     if isinstance(error, CourierAmbiguous):
         body["candidates"] = error.candidates
     return Response(error.status, {"error": body}, _headers(error))
+
+
+def refuse_b(error: WaybillError | None) -> Response:
+    """The same error as contract B has it: whatever is wrong with the request but a scope or a method is its 400."""
+    if not isinstance(error, RequestError) or error.status not in {400, 404, 422} or type(error) is NotFound:
+        return refuse(error)
+    body = {
+        "code": "400000",
+        "code_reason": "BAD_REQUEST",
+        "message": "Bad Request",
+        "error_code": error.code,
+    }
+    return Response(400, {"error": {**body, "error_trace": _trace(error)}}, _headers(error))
+
+
+def _trace(error: WaybillError) -> list[dict[str, str]]:
+    """Every field that is wrong, and how."""
+    if isinstance(error, InvalidBody):
+        return [{"field": field, "message": message} for field, message in error.faults]
+    if isinstance(error, RequestError) and error.field:
+        return [{"field": error.field, "message": error.message}]
+    return []
 
 
 def refuse_a(error: WaybillError | None) -> Response:

@@ -117,7 +117,7 @@ class Lookup:
     """Tracks parcels over one store, one upstream and one set of rules.
 
     `query` is imported with its client at the first call only; `holder` gives every flight a name of its own; `on_call` hears
-    of every upstream call and `on_loss` of a paid answer that could not be stored.
+    of every upstream call, `on_known` of what an answer taught, and `on_loss` of a paid answer that could not be stored.
     """
 
     store: Store
@@ -128,6 +128,7 @@ class Lookup:
     pause: Callable[[float], None]
     holder: Callable[[], str]
     on_call: Callable[[Call], None]
+    on_known: Callable[[Known], None]
     on_loss: Callable[[WaybillError], None]
 
     def track(self, wanted: Wanted) -> Found:
@@ -263,6 +264,7 @@ class Lookup:
         except StoreUnavailable as error:
             self.on_loss(error)
         if isinstance(came, Answer) or known.fetched_at == now:  # the latter: word that there is no trace yet
+            self.on_known(known)
             return _found(known, Serve("live", "fetched_now"), now)
         decision = freshness.decide(known, self._ask(wanted, known), now)
         if isinstance(decision, Serve):

@@ -62,3 +62,9 @@ def on_loss(error: WaybillError) -> None:
     """A paid answer reached its caller but not the store; the number's slot stays taken, so it is not asked again too soon."""
     metrics.add_metric("AnswersNotStored", MetricUnit.Count, 1)
     logger.error("answer not stored", extra={"cause": type(error.__cause__).__name__})
+
+
+def on_copies_behind(error: WaybillError) -> None:
+    """An answer was stored, but not shown in every list: each member's next look at the shipment mends its copy."""
+    metrics.add_metric("CopiesBehind", MetricUnit.Count, 1)
+    logger.warning("copies behind", extra={"cause": type(error.__cause__).__name__})

@@ -19,11 +19,11 @@ from pydantic import (
 
 from waybill import numbers, phones, statuses
 from waybill.errors import InvalidBody, InvalidField
+from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID
 
-ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
-RESERVED_ORDER_ID: Final = "batch"
-"""What `/v1/shipments/{order_id}` could not tell from another path."""
+TAG: Final = r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$"
 BATCH_LIMIT: Final = 100
+METADATA_LIMIT: Final = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -107,7 +107,7 @@ Lang = Annotated[Literal["zh", "en"], Field(description="The language of what yo
 Tag = Annotated[
     str,
     Field(
-        pattern=r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$",
+        pattern=TAG,
         description="1 to 32 characters without # and without space at its ends.",
         examples=["summer-sale"],
     ),
@@ -163,7 +163,7 @@ class NewShipment(_Registration):
     courier: CourierCode | None = None
     lang: Lang | None = None
     tags: Tags = []
-    metadata: Annotated[dict[MetadataKey, MetadataText], Field(max_length=20)] = {}
+    metadata: Annotated[dict[MetadataKey, MetadataText], Field(max_length=METADATA_LIMIT)] = {}
     """Up to 20 texts of your own, given back as they are."""
 
 
@@ -172,7 +172,9 @@ class ShipmentPatch(_Registration):
 
     lang: Lang = "zh"
     tags: Tags | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataText | None], Field(max_length=40)] | None = None
+    metadata: (
+        Annotated[dict[MetadataKey, MetadataText | None], Field(max_length=2 * METADATA_LIMIT)] | None
+    ) = None
 
 
 class Successor(_Body):

@@ -32,6 +32,9 @@ class Environment:
             raise ConfigurationError(f"The environment variable {name} is missing.")
         return value
 
+    def optional(self, name: str) -> str:
+        return self._variables.get(name, "").strip()
+
     def number(self, name: str) -> float:
         text = self.text(name)
         try:
@@ -66,6 +69,7 @@ class QuerySettings:
     """What the query function runs with. Time-outs are wall seconds; `rules` speak service seconds."""
 
     cache_table: str
+    tracking_table: str
     kuaidi100_secret: str
     tail_key_secret: str
     upstream_url: str
@@ -74,6 +78,7 @@ class QuerySettings:
     lang: Lang
     rules: Rules
     clock: Clock
+    cors_origin: str
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
@@ -95,6 +100,7 @@ class QuerySettings:
                 raise ConfigurationError("WAYBILL_CLOCK runs its own time, which only the simulator shares.")
         return cls(
             cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
             kuaidi100_secret=env.text("KUAIDI100_SECRET"),
             tail_key_secret=env.text("TAIL_KEY_SECRET"),
             upstream_url=url,
@@ -109,4 +115,32 @@ class QuerySettings:
                 strict=env.choice("STRICT_GAP", "true", "false") == "true",
             ),
             clock=clock,
+            cors_origin=env.optional("CORS_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ManageSettings:
+    """What the manage function runs with."""
+
+    cache_table: str
+    tracking_table: str
+    lang: Lang
+    clock: Clock
+    cors_origin: str
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            clock=env.clock(),
+            cors_origin=env.optional("CORS_ORIGIN"),
         )

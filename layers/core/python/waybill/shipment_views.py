@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Final, Literal, NotRequired
 
@@ -181,6 +183,18 @@ def with_parcel(
         "parcel": views.native(found, ship.registration.lang) if found else None,
         "problem": _problem(error) if error else None,
     }
+
+
+def etag(body: ShipmentWithParcel) -> str:
+    """As of a parcel: whatever passes with time alone is not covered."""
+    parcel, problem = body["parcel"], body["problem"]
+    covered = {
+        **body,
+        "parcel": views.etag(parcel) if parcel else None,
+        "problem": problem["error_code"] if problem else None,
+    }
+    text = json.dumps(covered, ensure_ascii=False, sort_keys=True)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def contract_b(ship: Shipment, found: Found | None, error: WaybillError | None) -> TrackingAnswer:

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
     from waybill.model import Lang, Status
 
+ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
+RESERVED_ORDER_ID: Final = "batch"
+"""What `/v1/shipments/{order_id}` could not tell from another path."""
 FORWARDED: Final = "handed_to_other_carrier"
 """The substatus of a parcel that another courier carries on (the vendor's state 7)."""
+NEED_ATTENTION: Final = frozenset({"exception", "failed_attempt", "returning"})
+"""Statuses in which somebody should look at a parcel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,11 @@ def etag(parcel: answers.Parcel) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
+def origin(found: Found) -> dict[str, str]:
+    """Headers that say where an answer came from, for contracts whose bodies have no room for it."""
+    return {"X-Waybill-Source": found.source, "X-Waybill-Fetched-At": instant(found.fetched_at)}
+
+
 def instant(epoch: float) -> str:
     """ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(int(epoch), UTC).isoformat().replace("+00:00", "Z")

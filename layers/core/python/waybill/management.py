@@ -1,0 +1,238 @@
+"""The routes of the manage function: members' shipments, registered, listed, changed and forgotten."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from waybill import access, couriers, gateway, naming, numbers, requests, shipment_views, statuses
+from waybill.errors import InvalidField, RequestError, ServiceError
+from waybill.gateway import Response
+from waybill.registration import Filters
+from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
+from waybill.shipments import Registration
+from waybill.watches import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from waybill.gateway import Handler, Request
+    from waybill.model import Lang
+    from waybill.registration import Shipments
+    from waybill.shipment_views import BatchItem
+    from waybill.shipments import Shipment
+
+BATCH_BYTES: Final = 200 * 1024
+PAGE: Final = 50
+LONGEST_PAGE: Final = 100
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """`once` keeps a request with an Idempotency-Key from being done twice; `lang` is a shipment's where its member names none."""
+
+    shipments: Shipments
+    once: Callable[[Request, Callable[[], Response]], Response]
+    lang: Lang
+
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        return {
+            ("POST", "/v1/shipments"): self.register,
+            ("POST", "/v1/shipments/batch"): self.batch,
+            ("GET", "/v1/shipments"): self.list,
+            ("PATCH", "/v1/shipments/{order_id}"): self.change,
+            ("DELETE", "/v1/shipments/{order_id}"): self.forget,
+            ("POST", "/v1/shipments/{order_id}/complete"): self.complete,
+            ("POST", "/v1/shipments/{order_id}/successor"): self.succeed,
+        }
+
+    def register(self, request: Request) -> Response:
+        """201 with a new shipment, 200 with one that was registered with the same content before."""
+        access.demand(request.scopes, "manage")
+        return self.once(request, lambda: self._registered(request))
+
+    def _registered(self, request: Request) -> Response:
+        ship, new = self._register(request.member, request.json_object())
+        return _created(request, ship, new=new)
+
+    def batch(self, request: Request) -> Response:
+        """A result for each of up to 100 shipments, in their order; what is wrong with one does not hinder the others."""
+        access.demand(request.scopes, "manage")
+        return self.once(request, lambda: self._registered_all(request))
+
+    def _registered_all(self, request: Request) -> Response:
+        body = requests.parse(Batch, request.json_object(BATCH_BYTES))
+        results = [self._item(request, index, value) for index, value in enumerate(body.shipments)]
+        found = [result["status"] for result in results]
+        counts = {"registered": found.count(201), "existing": found.count(200)}
+        refused = len(found) - sum(counts.values())
+        return Response(200, {"results": results, **counts, "refused": refused}, _NO_STORE)
+
+    def _item(self, request: Request, index: int, value: object) -> BatchItem:
+        try:
+            ship, new = self._register(request.member, value)
+        except (RequestError, ServiceError) as error:
+            refused = gateway.refuse(error)
+            return {"index": index, "status": refused.status, "error": refused.body["error"]}
+        return {"index": index, "status": 201 if new else 200, "shipment": _view(request, ship)}
+
+    def _register(self, member: str, value: object) -> tuple[Shipment, bool]:
+        new = requests.parse(NewShipment, value)
+        lang = new.lang or self.lang
+        courier = numbers.named_courier("courier", new.courier or numbers.AUTO, new.tracking_number, lang)
+        registration = Registration(
+            tail=new.phone,
+            origin=new.from_ or "",
+            to=new.to or "",
+            origin_country=new.origin_country,
+            destination_country=new.destination_country,
+            lang=lang,
+            notify=new.notify.model_dump() if new.notify else None,
+            tags=tuple(new.tags),
+            metadata=new.metadata,
+        )
+        return self.shipments.register(member, new.order_id, courier, new.tracking_number, registration)
+
+    def list(self, request: Request) -> Response:
+        """A page of shipments, newest first; with `updated_since`, the least recently changed first."""
+        access.demand(request.scopes, "track")
+        filters, limit = _filters(request), _limit(request.query.get("limit"))
+        after = _opened(request.query.get("cursor"), filters)
+        ships, following = self.shipments.page(request.member, filters, limit, after)
+        cursor = _cursor(following, filters) if following else None
+        return Response(200, {"shipments": [_view(request, ship) for ship in ships], "next_cursor": cursor})
+
+    def change(self, request: Request) -> Response:
+        """A JSON merge patch (RFC 7396) over what was registered."""
+        access.demand(request.scopes, "manage")
+        which = naming.which(request)
+        patch = requests.parse(ShipmentPatch, request.json_object())
+        ship = self.shipments.change(which, lambda said: _patched(said, patch))
+        return Response(200, _view(request, ship), _NO_STORE)
+
+    def complete(self, request: Request) -> Response:
+        access.demand(request.scopes, "manage")
+        ship = self.shipments.complete(naming.which(request))
+        return Response(200, _view(request, ship), _NO_STORE)
+
+    def forget(self, request: Request) -> Response:
+        access.demand(request.scopes, "manage")
+        self.shipments.forget(naming.which(request))
+        return Response(204, None, _NO_STORE)
+
+    def succeed(self, request: Request) -> Response:
+        """201 with the shipment that carries a forwarded parcel on, 200 with one that was linked before."""
+        access.demand(request.scopes, "manage")
+        which = naming.which(request)
+        body = requests.parse(Successor, request.json_object())
+        courier = numbers.named_courier(
+            "courier", body.courier or numbers.AUTO, body.tracking_number, self.lang
+        )
+        ship, new = self.shipments.succeed(which, courier, body.tracking_number, body.phone)
+        return _created(request, ship, new=new)
+
+
+def _created(request: Request, ship: Shipment, *, new: bool) -> Response:
+    where = f"/v1/shipments/{ship.order_id}?tracking_number={ship.number}"
+    return Response(201 if new else 200, _view(request, ship), {"Location": where, **_NO_STORE})
+
+
+def _view(request: Request, ship: Shipment) -> shipment_views.ShipmentView:
+    return shipment_views.shipment(ship, pii="pii" in request.scopes)
+
+
+def _patched(said: Registration, patch: ShipmentPatch) -> Registration:
+    """What was said, with what the patch names; null takes away."""
+    named = patch.model_fields_set
+    changed: dict[str, Any] = {
+        name: getattr(patch, name) for name in named & {"origin_country", "destination_country", "lang"}
+    }
+    if "phone" in named:
+        changed["tail"] = patch.phone
+    if "from_" in named:
+        changed["origin"] = patch.from_ or ""
+    if "to" in named:
+        changed["to"] = patch.to or ""
+    if "notify" in named:
+        changed["notify"] = patch.notify.model_dump() if patch.notify else None
+    if "tags" in named:
+        changed["tags"] = tuple(patch.tags or ())
+    if "metadata" in named:
+        merged = {**said.metadata, **patch.metadata} if patch.metadata is not None else {}
+        changed["metadata"] = {key: text for key, text in merged.items() if text is not None}
+        if len(changed["metadata"]) > requests.METADATA_LIMIT:
+            raise InvalidField(
+                "metadata", f"A shipment keeps {requests.METADATA_LIMIT} texts of yours at most."
+            )
+    return replace(said, **changed)
+
+
+def _filters(request: Request) -> Filters:
+    query = request.query
+    status, tag, attention = query.get("status"), query.get("tag"), query.get("attention")
+    if status is not None and status not in statuses.NAMES:
+        raise InvalidField("status", f"The statuses are {', '.join(statuses.NAMES)}.")
+    if attention not in {None, "true", "false"}:
+        raise InvalidField("attention", "attention is true or false.")
+    if tag is not None and not re.fullmatch(requests.TAG, tag):
+        raise InvalidField("tag", "A tag has 1 to 32 characters, no # and no space at its ends.")
+    courier = query.get("courier")
+    found = couriers.find(courier) if courier is not None else None
+    if courier is not None and found is None:
+        raise InvalidField("courier", "No courier has this code. GET /v1/couriers?q= finds codes by name.")
+    return Filters(
+        status=status,
+        courier=found.code if found else None,
+        tag=tag,
+        attention=None if attention is None else attention == "true",
+        since=_since(query.get("updated_since")),
+    )
+
+
+def _since(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        # A plus sign in a query string is a space once it is decoded.
+        moment = datetime.fromisoformat(text.replace(" ", "+")).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise InvalidField("updated_since", "Say when as 2026-01-31T09:00:00Z (RFC 3339).") from error
+    return max(0.0, moment)
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return PAGE
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
+        raise InvalidField("limit", f"A page has 1 to {LONGEST_PAGE} shipments.")
+    return int(text)
+
+
+def _cursor(place: Place, filters: Filters) -> str:
+    text = json.dumps([filters.digest(), place.order, place.courier, place.number, place.order_id, place.tag])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str | None, filters: Filters) -> Place | None:
+    """Where a cursor says that a list goes on. It names no member: whoever shows it goes on in a list of their own."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        digest, *parts = json.loads(text)
+        place = Place(*(str(part) for part in parts))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidField(
+            "cursor", "This is no cursor. Take next_cursor of the page before as it is."
+        ) from error
+    if digest != filters.digest():
+        raise InvalidField(
+            "cursor", "This cursor belongs to a list with other filters. Begin anew without it."
+        )
+    return place

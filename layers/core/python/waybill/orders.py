@@ -1,0 +1,110 @@
+"""The routes of the query function that speak of members' orders: contract B, and a shipment with its parcel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from waybill import access, couriers, naming, numbers, shipment_views, views
+from waybill.errors import (
+    CourierUnknown,
+    RequestError,
+    ServiceError,
+    StoreUnavailable,
+    TrackingNumberRequired,
+)
+from waybill.gateway import Response
+from waybill.lookup import Wanted
+from waybill.shipments import Standing
+
+if TYPE_CHECKING:
+    from waybill.errors import WaybillError
+    from waybill.gateway import Handler, Request
+    from waybill.lookup import Found, Lookup
+    from waybill.registration import Reflection, Shipments
+    from waybill.shipments import Shipment
+
+FOREVER: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    shipments: Shipments
+    lookup: Lookup
+    reflection: Reflection
+
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        return {
+            ("GET", "/v1/tracking/get/{order_id}"): self.by_order,
+            ("GET", "/v1/tracking/get"): self.by_number,
+            ("GET", "/v1/shipments/{order_id}"): self.shipment,
+            ("POST", "/v1/shipments/{order_id}/refresh"): self.refresh,
+        }
+
+    def by_order(self, request: Request) -> Response:
+        """Contract B: the parcel of an order, or the one of several that `?tracking_number=` names."""
+        access.demand(request.scopes, "track")
+        return self._contract_b(self.shipments.find(naming.which(request)))
+
+    def by_number(self, request: Request) -> Response:
+        """Contract B: the member's order that a number belongs to."""
+        access.demand(request.scopes, "track")
+        text = request.query.get("tracking_number", "").strip()
+        if not text:
+            raise TrackingNumberRequired(
+                "order_id", "order_id is required when tracking_number is not provided"
+            )
+        number = numbers.normalise(text, "tracking_number")
+        return self._contract_b(self.shipments.find_number(request.member, number))
+
+    def _contract_b(self, ship: Shipment) -> Response:
+        ship, found, error = self._look(ship)
+        if isinstance(error, RequestError):
+            raise error
+        headers = views.origin(found) if found else {}
+        return Response(200, shipment_views.contract_b(ship, found, error), headers)
+
+    def shipment(self, request: Request) -> Response:
+        """A shipment with its parcel, as fresh as the rules allow."""
+        access.demand(request.scopes, "track")
+        return self._shown(request, *self._look(self.shipments.find(naming.which(request))))
+
+    def refresh(self, request: Request) -> Response:
+        """The same, and now, if the rules allow; the freshness says why not."""
+        access.demand(request.scopes, "track")
+        return self._shown(request, *self._look(self.shipments.find(naming.which(request)), max_age=0))
+
+    def _shown(
+        self, request: Request, ship: Shipment, found: Found | None, error: WaybillError | None
+    ) -> Response:
+        body = shipment_views.with_parcel(ship, found, error, pii="pii" in request.scopes)
+        headers = {"ETag": shipment_views.etag(body), **(views.origin(found) if found else {})}
+        return Response(200, body, headers)
+
+    def _look(
+        self, ship: Shipment, max_age: float | None = None
+    ) -> tuple[Shipment, Found | None, WaybillError | None]:
+        """What is known of a shipment's parcel, asked for if due; an error instead where nothing may be shown.
+
+        One that the member has completed is not asked for any more.
+        """
+        said, courier = ship.registration, couriers.find(ship.courier)
+        if courier is None:
+            raise CourierUnknown(f"Kuaidi100 has no courier {ship.courier} any more.")
+        wanted = Wanted(
+            courier=courier,
+            number=ship.number,
+            member=ship.member,
+            tail=said.tail,
+            lang=said.lang,
+            max_age=FOREVER if ship.completed_at is not None else max_age,
+            origin=said.origin,
+            to=said.to,
+        )
+        try:
+            found = self.lookup.track(wanted)
+        except StoreUnavailable:
+            raise
+        except (RequestError, ServiceError) as error:
+            return ship, None, error
+        return self.reflection.show(ship, Standing.of(found.parcel, found.fetched_at)), found, None

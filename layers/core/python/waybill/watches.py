@@ -1,0 +1,363 @@
+"""Members' shipments in the Tracking table, beside their parcels: `PARCEL#<courier>#<number>`, `WATCH#<member>#<order id>`.
+
+Every question has an index whose key begins with the member, so that nobody reaches another's. An index is behind its table by
+moments; whatever is about to be changed is read from the table itself. Rows of tags, `TAG#<member>#<order id>#<tag>`, only name
+their shipment. Shipment and tags change in one transaction, under the revision that the caller saw.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from waybill.errors import InvalidField, StoreUnavailable
+from waybill.shipments import Link, Registration, Shipment, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+ROUNDS: Final = 8
+PARCELS_PER_ORDER: Final = 100
+"""More parcels than this of one order, or orders of one number, are not looked at."""
+_BATCH_GET: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index: its name, and the attributes that are its keys."""
+
+    name: str
+    key: str
+    order: str = "listed"
+
+
+ORDERS: Final = Index("orders", "by_order")
+NUMBERS: Final = Index("numbers", "by_number")
+MEMBERS: Final = Index("members", "by_member")
+STATUSES: Final = Index("statuses", "by_status")
+COURIERS: Final = Index("couriers", "by_courier")
+ATTENTION: Final = Index("attention", "by_attention")
+TAGS: Final = Index("tags", "by_tag")
+CHANGES: Final = Index("changes", "by_member", "changed")
+INDEXES: Final = (ORDERS, NUMBERS, MEMBERS, STATUSES, COURIERS, ATTENTION, TAGS, CHANGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of a list ends: what makes the last row's keys, but for the member, who comes from the token."""
+
+    order: str
+    courier: str
+    number: str
+    order_id: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of an index in its order, each with its place; a tag's shipment may be gone. `more`: whether the index may go on."""
+
+    rows: list[tuple[Place, Shipment | None]]
+    more: bool
+
+
+class Watches:
+    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def get(self, member: str, order_id: str, link: Link) -> Shipment | None:
+        answer = self._call(
+            lambda: self._dynamodb.get_item(
+                TableName=self._table, Key=_key(member, order_id, link), ConsistentRead=True
+            )
+        )
+        return _to_shipment(answer["Item"]) if "Item" in answer else None
+
+    def of_order(self, member: str, order_id: str) -> list[Shipment]:
+        """The parcels of one of the member's orders, the latest registered first."""
+        return self._first(ORDERS, member, order_id)
+
+    def of_number(self, member: str, number: str) -> list[Shipment]:
+        """The member's orders that the parcels of this number belong to, the latest registered first."""
+        return self._first(NUMBERS, member, number)
+
+    def of_parcel(self, link: Link, limit: int) -> list[Shipment]:
+        """Whoever watches this parcel, all members."""
+        answer = self._call(
+            lambda: self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :watch)",
+                ExpressionAttributeValues={":pk": {"S": _parcel_key(link)}, ":watch": {"S": "WATCH#"}},
+                Limit=limit,
+            )
+        )
+        return [_to_shipment(item) for item in answer["Items"]]
+
+    def page(
+        self,
+        index: Index,
+        member: str,
+        value: str = "",
+        *,
+        limit: int,
+        after: Place | None = None,
+        since: float | None = None,
+    ) -> Page:
+        """Up to `limit` rows of the member's part of an index: newest first, of `CHANGES` oldest first and from `since` on.
+
+        It reads no more than it answers, but for `TAGS`, whose rows only name their shipments.
+
+        Raises:
+            InvalidField: an `after` that can be no row's.
+        """
+        condition, values = f"{index.key} = :key", {":key": {"S": _index_key(member, value)}}
+        if since is not None:
+            condition += f" AND {index.order} >= :since"
+            values[":since"] = {"S": _moment(since)}
+        start: Item = {}
+        if after:
+            start["ExclusiveStartKey"] = {
+                **_row_key(member, after),
+                index.key: values[":key"],
+                index.order: {"S": after.order},
+            }
+        answer = self._call(
+            lambda: self._dynamodb.query(
+                TableName=self._table,
+                IndexName=index.name,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ScanIndexForward=index is CHANGES,
+                Limit=limit,
+                **start,
+            ),
+            after,
+        )
+        places = [_place(item, index) for item in answer["Items"]]
+        ships = self._read_all(member, places) if index is TAGS else map(_to_shipment, answer["Items"])
+        return Page(list(zip(places, ships, strict=True)), "LastEvaluatedKey" in answer)
+
+    def _first(self, index: Index, member: str, value: str) -> list[Shipment]:
+        return [ship for _, ship in self.page(index, member, value, limit=PARCELS_PER_ORDER).rows if ship]
+
+    def create(self, ship: Shipment) -> Shipment | None:
+        """Write a shipment that is new: None, or the one that stands there already."""
+        for _ in range(ROUNDS):
+            if self._write(None, ship):
+                return None
+            if stands := self.get(ship.member, ship.order_id, ship.link):
+                return stands
+        raise _busy()
+
+    def change(self, ship: Shipment, how: Callable[[Shipment], Shipment | None]) -> Shipment | None:
+        """The shipment as `how` makes it of what stands, written; None when it is gone. `how` answers None to leave it as it is.
+
+        `ship` is what the caller saw last, which may be old: then `how` is asked again.
+        """
+        stands: Shipment | None = ship
+        for _ in range(ROUNDS):
+            if stands is None:
+                return None
+            changed = how(stands)
+            if changed is None:
+                return stands
+            changed = replace(changed, revision=stands.revision + 1)
+            if self._write(stands, changed):
+                return changed
+            stands = self.get(ship.member, ship.order_id, ship.link)
+        raise _busy()
+
+    def forget(self, ship: Shipment) -> bool:
+        """Delete a shipment and its tags; whether it was there."""
+        stands: Shipment | None = ship
+        for _ in range(ROUNDS):
+            if stands is None:
+                return False
+            if self._write(stands, None):
+                return True
+            stands = self.get(ship.member, ship.order_id, ship.link)
+        raise _busy()
+
+    def _write(self, before: Shipment | None, after: Shipment | None) -> bool:
+        """From what stands to what shall stand, tags included; False where something else stands, or is being written."""
+        main: Item = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
+        if before:
+            main["ConditionExpression"] = "revision = :revision"
+            main["ExpressionAttributeValues"] = {":revision": {"N": str(before.revision)}}
+        if after:
+            actions: list[Any] = [{"Put": {**main, "Item": _to_item(after)}}]
+        else:
+            actions = [{"Delete": {**main, "Key": _key_of(before)}}] if before else []
+        try:
+            self._call(
+                lambda: self._dynamodb.transact_write_items(
+                    TransactItems=[*actions, *self._tag_actions(before, after)]
+                )
+            )
+        except self._dynamodb.exceptions.TransactionCanceledException:
+            return False
+        return True
+
+    def _tag_actions(self, before: Shipment | None, after: Shipment | None) -> list[Any]:
+        old = dict.fromkeys(before.registration.tags, before) if before else {}
+        new = dict.fromkeys(after.registration.tags, after) if after else {}
+        return [
+            {"Delete": {"TableName": self._table, "Key": _tag_key(old[tag], tag)}}
+            for tag in old.keys() - new.keys()
+        ] + [
+            {"Put": {"TableName": self._table, "Item": _tag_item(new[tag], tag)}}
+            for tag in new.keys() - old.keys()
+        ]
+
+    def _read_all(self, member: str, places: list[Place]) -> list[Shipment | None]:
+        keys = [_key(member, each.order_id, Link(each.courier, each.number)) for each in places]
+        found: dict[tuple[str, str], Shipment] = {}
+        for start in range(0, len(keys), _BATCH_GET):
+            left: Any = {self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": True}}
+            for _ in range(ROUNDS):
+                answer = self._call(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
+                ships = map(_to_shipment, answer["Responses"].get(self._table, []))
+                found.update(((ship.order_id, _parcel_key(ship.link)), ship) for ship in ships)
+                left = answer.get("UnprocessedKeys")
+                if not left:
+                    break
+            else:
+                raise _busy()
+        return [found.get((each.order_id, _parcel_key(Link(each.courier, each.number)))) for each in places]
+
+    def _call(self, request: Callable[[], Any], after: Place | None = None) -> Any:
+        try:
+            return request()
+        except self._dynamodb.exceptions.TransactionCanceledException:
+            raise
+        except (ClientError, BotoCoreError) as error:
+            if (
+                after
+                and isinstance(error, ClientError)
+                and error.response["Error"]["Code"] == "ValidationException"
+            ):
+                raise InvalidField("cursor", "This cursor leads nowhere. Begin anew without it.") from error
+            raise StoreUnavailable(
+                "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
+            ) from error
+
+
+def _busy() -> StoreUnavailable:
+    return StoreUnavailable("Too many change this shipment at once. Ask again.", retry_after=1)
+
+
+def _parcel_key(link: Link) -> str:
+    return f"PARCEL#{link.courier}#{link.number}"
+
+
+def _key(member: str, order_id: str, link: Link) -> Item:
+    return {"pk": {"S": _parcel_key(link)}, "sk": {"S": f"WATCH#{member}#{order_id}"}}
+
+
+def _key_of(ship: Shipment) -> Item:
+    return _key(ship.member, ship.order_id, ship.link)
+
+
+def _tag_key(ship: Shipment, tag: str) -> Item:
+    return {"pk": {"S": _parcel_key(ship.link)}, "sk": {"S": f"TAG#{ship.member}#{ship.order_id}#{tag}"}}
+
+
+def _row_key(member: str, place: Place) -> Item:
+    kind = f"TAG#{member}#{place.order_id}#{place.tag}" if place.tag else f"WATCH#{member}#{place.order_id}"
+    return {"pk": {"S": _parcel_key(Link(place.courier, place.number))}, "sk": {"S": kind}}
+
+
+def _index_key(member: str, value: str) -> str:
+    """No value holds a #, so the last one parts the member, who may, from it."""
+    return f"{member}#{value}"
+
+
+def _moment(epoch: float) -> str:
+    """Epoch milliseconds, so that texts sort as times do."""
+    return f"{round(epoch * 1000):015d}"
+
+
+def _listed(ship: Shipment) -> str:
+    return f"{_moment(ship.created_at)}#{ship.id}"
+
+
+def _tag_item(ship: Shipment, tag: str) -> Item:
+    return {
+        **_tag_key(ship, tag),
+        "by_tag": {"S": _index_key(ship.member, tag)},
+        "listed": {"S": _listed(ship)},
+        "order_id": {"S": ship.order_id},
+        "tag": {"S": tag},
+    }
+
+
+def _to_item(ship: Shipment) -> Item:
+    standing = ship.standing
+    item: Item = {
+        **_key_of(ship),
+        "member": {"S": ship.member},
+        "order_id": {"S": ship.order_id},
+        "courier": {"S": ship.courier},
+        "number": {"S": ship.number},
+        "registration": {"S": json.dumps(asdict(ship.registration), ensure_ascii=False)},
+        "standing": {"S": json.dumps(asdict(standing))},
+        "links": {"S": json.dumps([each and asdict(each) for each in (ship.predecessor, ship.successor)])},
+        "digest": {"S": ship.digest},
+        "created_at": _number(ship.created_at),
+        "updated_at": _number(ship.updated_at),
+        "revision": {"N": str(ship.revision)},
+        "listed": {"S": _listed(ship)},
+        "changed": {"S": _moment(ship.updated_at)},
+        "by_order": {"S": _index_key(ship.member, ship.order_id)},
+        "by_number": {"S": _index_key(ship.member, ship.number)},
+        "by_member": {"S": _index_key(ship.member, "")},
+        "by_status": {"S": _index_key(ship.member, standing.status)},
+        "by_courier": {"S": _index_key(ship.member, ship.courier)},
+    }
+    if standing.attention:
+        item["by_attention"] = {"S": _index_key(ship.member, "")}
+    if ship.completed_at is not None:
+        item["completed_at"] = _number(ship.completed_at)
+    return item
+
+
+def _to_shipment(item: Item) -> Shipment:
+    said = json.loads(item["registration"]["S"])
+    predecessor, successor = (Link(**each) if each else None for each in json.loads(item["links"]["S"]))
+    completed = item.get("completed_at")
+    return Shipment(
+        member=item["member"]["S"],
+        order_id=item["order_id"]["S"],
+        courier=item["courier"]["S"],
+        number=item["number"]["S"],
+        registration=Registration(**{**said, "tags": tuple(said["tags"])}),
+        created_at=float(item["created_at"]["N"]),
+        updated_at=float(item["updated_at"]["N"]),
+        standing=Standing(**json.loads(item["standing"]["S"])),
+        digest=item["digest"]["S"],
+        completed_at=float(completed["N"]) if completed else None,
+        predecessor=predecessor,
+        successor=successor,
+        revision=int(item["revision"]["N"]),
+    )
+
+
+def _place(item: Item, index: Index) -> Place:
+    courier, number = item["pk"]["S"].split("#")[1:]
+    tag = item["tag"]["S"] if index is TAGS else ""
+    return Place(item[index.order]["S"], courier, number, item["order_id"]["S"], tag)
+
+
+def _number(value: float) -> Item:
+    return {"N": repr(round(value, 3))}
