@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill import access, couriers, gateway, naming, numbers, requests, shipment_views, statuses
-from waybill.errors import InvalidField, RequestError, ServiceError
+from waybill.errors import CourierUnknown, InvalidField, RequestError, ServiceError
 from waybill.gateway import Response
 from waybill.registration import Filters
 from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
@@ -185,7 +185,7 @@ def _filters(request: Request) -> Filters:
     courier = query.get("courier")
     found = couriers.find(courier) if courier is not None else None
     if courier is not None and found is None:
-        raise InvalidField("courier", "No courier has this code. GET /v1/couriers?q= finds codes by name.")
+        raise CourierUnknown("No courier has this code. GET /v1/couriers?q= finds codes by name.")
     return Filters(
         status=status,
         courier=found.code if found else None,
