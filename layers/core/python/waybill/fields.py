@@ -105,7 +105,7 @@ def _search(text: str, name: str) -> str:
 _LANG: Final = {"type": "string", "enum": ["zh", "en", ""]}
 _COURIER: Final = {"type": "string", "pattern": "^[0-9A-Za-z_]{1,64}$"}
 _NUMBER: Final = {"type": "string", "pattern": numbers.PATTERN}
-_PHONE: Final = {"type": "string", "pattern": phones.PATTERN}
+_PHONE: Final = {"type": "string", "pattern": f"^$|{phones.PATTERN}"}
 _COURIER_TEXT: Final = (
     "Kuaidi100's code of the courier (`GET /v1/couriers` finds it by name), one of its usual misspellings (`sf`, `yto`, ...), or "
     "`auto`, which takes the courier that the number surely belongs to."
@@ -195,7 +195,7 @@ SEARCH: Final = Required(
     name="q",
     place="query",
     parse=_search,
-    schema={"type": "string", "minLength": 1, "maxLength": 50, "pattern": r"\S"},
+    schema={"type": "string", "minLength": 1, "maxLength": 50, "pattern": r"[^\s\x1c-\x1f\x85]"},
     description="A code or a part of a Chinese or English name.",
     example="中通",
 )

@@ -17,7 +17,7 @@ from waybill import couriers, fullwidth
 from waybill.errors import CourierAmbiguous, CourierUnknown, InvalidField
 
 AUTO: Final = "auto"
-PATTERN: Final = r"^\s*[0-9A-Za-z][0-9A-Za-z-]{4,30}[0-9A-Za-z]\s*$"
+PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z-]{4,30}[0-9A-Za-z]$"
 """What may be sent as a tracking number, for JSON Schema (ECMA-262)."""
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{4,30}[A-Z0-9]")
 _S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
