@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 
 from local.options import SetupError
 from local.template import STACK
-from waybill.access import SCOPES, Grant, hash_token
-from waybill.tracking import Tracking
+from waybill.access import SCOPES, Token, hash_token
+from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,9 @@ class Emulator:
 
     def put_token(self, table: str, token: str) -> None:
         """Make `token` an access token with every scope that does not expire."""
-        Tracking(self.dynamodb, table).put_grant(hash_token(token), Grant("demo", SCOPES))
+        tokens, token_hash = Tokens(self.dynamodb, table), hash_token(token)
+        if tokens.grant(token_hash) is None:
+            tokens.create(Token(token_hash, "demo", SCOPES, created_at=int(time.time()), label="make run"))
 
     def _stack(self) -> Any | None:
         try:

@@ -18,7 +18,9 @@ from local.stack import EMULATOR_PYTHON
 from tests.doubles import MemoryStore
 from tests.simulators import wait_until
 from tests.stacks import ROOT
+from tests.tables import create_table
 from waybill.cache import Cache
+from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +37,35 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
             yield MemoryStore()
         case "moto":
             with mock_aws():
-                yield Cache(_client(), _create_table(_client()))
+                yield Cache(_client(), _new(_client(), "CacheTable"))
         case _:
             url: str = request.getfixturevalue("emulator")
-            yield Cache(_client(url), _create_table(_client(url)))
+            yield Cache(_client(url), _new(_client(url), "CacheTable"))
+
+
+@pytest.fixture(params=["moto", "emulator"])
+def dynamodb(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
+    if request.param == "emulator":
+        yield _client(request.getfixturevalue("emulator"))
+        return
+    with mock_aws():
+        yield _client()
+
+
+@pytest.fixture
+def watches(dynamodb: DynamoDBClient) -> Watches:
+    return Watches(dynamodb, _new(dynamodb, "TrackingTable"))
+
+
+@pytest.fixture
+def emulated(emulator: str) -> Watches:
+    """On the emulator alone: moto's transactions are none when threads meet in them."""
+    client = _client(emulator)
+    return Watches(client, _new(client, "TrackingTable"))
+
+
+def _new(client: DynamoDBClient, logical_id: str) -> str:
+    return create_table(client, logical_id, f"{logical_id}-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture(scope="session")
@@ -86,14 +113,3 @@ def _client(url: str | None = None) -> DynamoDBClient:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-
-
-def _create_table(client: DynamoDBClient) -> str:
-    name = f"cache-{uuid.uuid4().hex[:8]}"
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from waybill import routes
+
 Resources = dict[str, dict[str, Any]]
 Paths = dict[str, dict[str, Any]]
 
@@ -16,16 +18,6 @@ Security = list[dict[str, list[str]]]
 
 OPEN: Security = [{"NONE": []}]
 TOKEN: Security = [{"BearerToken": []}]
-ROUTES = {
-    "/v1/track": {"POST": TOKEN, "ANY": TOKEN},
-    "/v1/parcels/{courier}/{number}": {"GET": TOKEN, "ANY": TOKEN},
-    "/v1/couriers": {"GET": TOKEN, "ANY": TOKEN},
-    "/v1/couriers/detect": {"GET": TOKEN, "ANY": TOKEN},
-    "/v1/statuses": {"GET": TOKEN, "ANY": TOKEN},
-    "/v1/health": {"GET": OPEN, "ANY": OPEN},
-    "/{proxy+}": {"ANY": TOKEN},
-}
-
 RESPONSES = {
     "ACCESS_DENIED": "401000 UNAUTHORIZED",
     "API_CONFIGURATION_ERROR": "500999 API_ERROR",
@@ -75,15 +67,20 @@ def test_the_api_has_exactly_the_routes_of_the_table(paths: Paths) -> None:
     assert {
         path: {method: operation["security"] for method, operation in operations.items()}
         for path, operations in paths.items()
-    } == ROUTES
+    } == {
+        path: dict.fromkeys([*methods, "ANY"], OPEN if path in routes.OPEN else TOKEN)
+        for path, methods in routes.ROUTES.items()
+    } | {"/{proxy+}": {"ANY": TOKEN}}
 
 
-def test_every_route_ends_in_the_query_function(paths: Paths) -> None:
-    for operations in paths.values():
-        for operation in operations.values():
+def test_every_route_ends_in_the_function_that_the_table_names(paths: Paths) -> None:
+    for path, operations in paths.items():
+        for method, operation in operations.items():
             integration = operation["x-amazon-apigateway-integration"]
             assert integration["type"] == "aws_proxy"
-            assert "${QueryFunction.Arn}" in integration["uri"]["Fn::Sub"]
+            if method != "ANY":
+                function = routes.ROUTES[path][method].title()
+                assert f"${{{function}Function.Arn}}" in integration["uri"]["Fn::Sub"]
 
 
 def test_every_path_answers_wrong_methods_in_the_function(paths: Paths) -> None:
@@ -207,10 +204,10 @@ def test_a_sample_event_comes_by_a_route_of_the_template(
 def test_every_route_has_a_sample_event() -> None:
     events = [load(path) for path in EVENTS]
     sampled = {(event["resource"], event["httpMethod"]) for event in events if "resource" in event}
-    declared = {(path, method) for path, methods in ROUTES.items() for method in methods if method != "ANY"}
+    declared = {(path, method) for path, methods in routes.ROUTES.items() for method in methods}
     assert declared <= sampled
     assert any(resource == "/{proxy+}" for resource, _ in sampled)
-    assert any(method not in ROUTES[resource] for resource, method in sampled)
+    assert any(method not in routes.ROUTES.get(resource, ()) for resource, method in sampled)
 
 
 def test_the_sample_events_hold_no_real_account(root: Path) -> None:

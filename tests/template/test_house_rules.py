@@ -6,14 +6,26 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 Resources = dict[str, dict[str, Any]]
 
 EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 ENVIRONMENT = {
-    "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "AuthorizerFunction": EVERY_FUNCTION
+    | {
+        "TRACKING_TABLE",
+        "JWT_ISSUER",
+        "JWT_AUDIENCE",
+        "JWT_MEMBER_CLAIM",
+        "JWT_SCOPE_CLAIM",
+        "JWT_DEFAULT_SCOPES",
+    },
+    "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
     "QueryFunction": EVERY_FUNCTION
     | {
         "CACHE_TABLE",
+        "TRACKING_TABLE",
         "KUAIDI100_SECRET",
         "TAIL_KEY_SECRET",
         "UPSTREAM_URL",
@@ -27,7 +39,21 @@ ENVIRONMENT = {
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "ManageRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
+        "dynamodb:DeleteItem TrackingTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem CacheTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem CacheTable",
+    },
     "QueryRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:PutItem CacheTable",
         "dynamodb:UpdateItem CacheTable",
@@ -44,10 +70,12 @@ def of_type(resources: Resources, kind: str) -> Resources:
 
 
 def target(reference: Any) -> str:
-    """The logical id that `{"Ref": id}` or `{"Fn::GetAtt": [id, attribute]}` points to, `""` for anything else."""
+    """The logical id that a reference points to, also one to a table's indexes; `""` for anything else."""
     match reference:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
+        case {"Fn::Sub": str(text)} if index := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/\*", text):
+            return index[1]
     return ""
 
 
@@ -157,9 +185,54 @@ def test_roles_allow_exactly_what_their_function_does(
     )
 
 
-def test_the_authorizer_can_read_tokens_and_no_parcel(statements: dict[str, list[dict[str, Any]]]) -> None:
+def test_functions_of_shipments_can_read_parcels_and_no_token(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    for role in ("ManageRole", "QueryRole"):
+        for statement in statements[role]:
+            if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]:
+                assert statement["Condition"] == {
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "PARCEL#*"}
+                }
+
+
+def test_the_authorizer_can_read_tokens_and_members_and_no_parcel(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
     (reading,) = [each for each in statements["AuthorizerRole"] if each["Action"] == ["dynamodb:GetItem"]]
-    assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "TOKEN#*"}}
+    assert reading["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TOKEN#*", "MEMBER#*"]}
+    }
+
+
+def test_an_issuer_of_jwts_is_not_deployed_without_an_audience(source: dict[str, Any]) -> None:
+    def named(parameter: str) -> dict[str, Any]:
+        return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+    rule = source["Rules"]["JwtAudienceIsNamed"]
+    assert rule["RuleCondition"] == named("JwtIssuer")
+    assert [each["Assert"] for each in rule["Assertions"]] == [named("JwtAudience")]
+    assert source["Parameters"]["JwtIssuer"]["Default"] == ""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "allowed"),
+    [
+        ("JwtIssuer", "https://login.example.com/realms/acme/", True),
+        ("JwtIssuer", "http://127.0.0.1:8300", True),
+        ("JwtIssuer", "http://login.example.com", False),
+        ("JwtIssuer", "http://localhost.example.com", False),
+        ("JwtIssuer", "https://login.example.com/?tenant=1", False),
+        ("JwtDefaultScopes", "track manage", True),
+        ("JwtDefaultScopes", "", True),
+        ("JwtDefaultScopes", "track,manage", False),
+        ("JwtDefaultScopes", "root", False),
+    ],
+)
+def test_the_parameters_of_jwts_take_what_the_code_takes(
+    source: dict[str, Any], parameter: str, value: str, *, allowed: bool
+) -> None:
+    assert bool(re.search(source["Parameters"][parameter]["AllowedPattern"], value)) == allowed
 
 
 def test_no_function_uses_a_policy_template(source: dict[str, Any]) -> None:
@@ -289,6 +362,8 @@ def test_the_defaults_keep_clear_of_the_lock_of_kuaidi100(source: dict[str, Any]
 def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
     assert set(source["Outputs"]) == {
         "ApiUrl",
+        "ApiId",
+        "ApiStage",
         "TrackingTable",
         "CacheTable",
         "Kuaidi100Secret",

@@ -15,7 +15,7 @@ from waybill.errors import CourierUnknown, InvalidField, RequestError, ServiceEr
 from waybill.gateway import Response
 from waybill.registration import Filters
 from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
-from waybill.shipments import Registration
+from waybill.shipments import ORDER_ID, Registration
 from waybill.watches import Place
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 BATCH_BYTES: Final = 200 * 1024
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
+_PLACE: Final = (
+    r"[0-9]{15}(#shp_[0-9a-f]{20})?", r"[a-z0-9_]{1,64}", r"[A-Z0-9-]{6,32}", ORDER_ID, rf"({requests.TAG})?"
+)  # fmt: skip
+"""The forms of a place's parts, in their order: what else is handed in as a cursor never reaches the table."""
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -226,13 +230,13 @@ def _opened(cursor: str | None, filters: Filters) -> Place | None:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         digest, *parts = json.loads(text)
-        place = Place(*(str(part) for part in parts))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise InvalidField(
-            "cursor", "This is no cursor. Take next_cursor of the page before as it is."
-        ) from error
+        formed = all(re.fullmatch(form, part) for form, part in zip(_PLACE, parts, strict=True))
+    except (ValueError, TypeError, binascii.Error):
+        formed = False
+    if not formed:
+        raise InvalidField("cursor", "This is no cursor. Take next_cursor of the page before as it is.")
     if digest != filters.digest():
         raise InvalidField(
             "cursor", "This cursor belongs to a list with other filters. Begin anew without it."
         )
-    return place
+    return Place(*parts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
+from waybill.access import SCOPES, Issuer, is_private
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
@@ -33,6 +34,7 @@ class Environment:
         return value
 
     def optional(self, name: str) -> str:
+        """Empty where there is none: an empty parameter of the template is how a feature is off."""
         return self._variables.get(name, "").strip()
 
     def number(self, name: str) -> float:
@@ -144,3 +146,45 @@ class ManageSettings:
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
+    """What the authorizer runs with. No `issuer`: only opaque tokens get in. No `default_usage_key`: the gateway is told none."""
+
+    tracking_table: str
+    default_usage_key: str
+    issuer: Issuer | None
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible. An issuer without an audience is: it would let in every token
+                that the issuer ever made for anybody (RFC 8725, section 3.9).
+        """
+        env = Environment(variables)
+        return cls(
+            tracking_table=env.text("TRACKING_TABLE"),
+            default_usage_key=env.optional("DEFAULT_USAGE_KEY"),
+            issuer=_issuer(env) if env.optional("JWT_ISSUER") else None,
+        )
+
+
+def _issuer(env: Environment) -> Issuer:
+    url, scopes = env.text("JWT_ISSUER"), frozenset(env.optional("JWT_DEFAULT_SCOPES").split())
+    if not is_private(url):
+        raise ConfigurationError(f"The environment variable JWT_ISSUER must begin with https://: {url!r}.")
+    if unknown := scopes - SCOPES:
+        raise ConfigurationError(
+            f"The environment variable JWT_DEFAULT_SCOPES names {', '.join(sorted(unknown))}, "
+            f"not only {', '.join(sorted(SCOPES))}."
+        )
+    return Issuer(
+        url=url,
+        audience=env.text("JWT_AUDIENCE"),
+        member_claim=env.text("JWT_MEMBER_CLAIM"),
+        scope_claim=env.text("JWT_SCOPE_CLAIM"),
+        default_scopes=scopes,
+    )

@@ -71,14 +71,9 @@ class Standing:
 
     @classmethod
     def of(cls, parcel: Parcel, fetched_at: float) -> Standing:
-        return cls(
-            parcel.status,
-            parcel.substatus,
-            statuses.code_of(parcel) or None,
-            parcel.terminal,
-            None,
-            fetched_at,
-        )
+        attention = parcel.status if parcel.status in NEED_ATTENTION else None
+        code = statuses.code_of(parcel) or None
+        return cls(parcel.status, parcel.substatus, code, parcel.terminal, attention, fetched_at)
 
     def same_as(self, other: Standing) -> bool:
         """Whether both say the same, whenever they were fetched."""
