@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 from waybill.access import SCOPES, Issuer, is_private
@@ -13,6 +13,8 @@ from waybill.lease import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from waybill.model import Lang
 
 VENDOR_HOST: Final = "kuaidi100.com"
 VENDOR_GAP_SECONDS: Final = 1800
@@ -75,7 +77,7 @@ class QuerySettings:
     upstream_url: str
     connect_timeout: float
     read_timeout: float
-    lang: str
+    lang: Lang
     rules: Rules
     clock: Clock
     cors_origin: str
@@ -106,7 +108,7 @@ class QuerySettings:
             upstream_url=url,
             connect_timeout=env.number("CONNECT_TIMEOUT_SECONDS"),
             read_timeout=env.number("READ_TIMEOUT_SECONDS"),
-            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
             rules=Rules(
                 gap=gap,
                 cap=int(env.number("DAILY_CALL_CAP")),
@@ -125,7 +127,7 @@ class ManageSettings:
 
     cache_table: str
     tracking_table: str
-    lang: str
+    lang: Lang
     clock: Clock
     cors_origin: str
 
@@ -140,7 +142,7 @@ class ManageSettings:
         return cls(
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
-            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )

@@ -16,6 +16,8 @@ from waybill.model import PENDING, Parcel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from waybill.model import Lang, Status
+
 ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 RESERVED_ORDER_ID: Final = "batch"
 """What `/v1/shipments/{order_id}` could not tell from another path."""
@@ -45,7 +47,7 @@ class Registration:
     to: str = ""
     origin_country: str | None = None
     destination_country: str | None = None
-    lang: str = "zh"
+    lang: Lang = "zh"
     notify: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Registration:
 class Standing:
     """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status."""
 
-    status: str = PENDING
+    status: Status = PENDING
     substatus: str | None = None
     code: str | None = None
     terminal: bool = False
