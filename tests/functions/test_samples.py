@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functions.conftest import EVENTS, App, Context, Query, sample
+from tests.functions.conftest import EVENTS, App, Context, Query, load, sample
 from waybill.routes import ROUTES
 
 STATUSES = {
@@ -29,7 +29,7 @@ STATUSES = {
 def test_every_sample_event_is_answered(query: Query, manage: App, name: str) -> None:
     event = sample(name)
     function = ROUTES.get(event["resource"], {}).get(event["httpMethod"], "query")
-    app = {"query": query, "manage": manage}[function].app
-    answer = app.handler(event, Context())
+    apps = {"query": query.app, "manage": manage.app, "docs": load("docs")}
+    answer = apps[function].handler(event, Context())
     assert answer["statusCode"] == STATUSES.get(name, 200)
     assert answer["headers"]["X-Request-Id"] == event["requestContext"]["requestId"]
