@@ -69,7 +69,14 @@ class Emulator:
 
     def close(self) -> None:
         """Close the connections; the emulator would wait for them when it is to end."""
-        for client in (self.cloudformation, self.dynamodb, self.functions, self.secrets, self.apis, self.storage):
+        for client in (
+            self.cloudformation,
+            self.dynamodb,
+            self.functions,
+            self.secrets,
+            self.apis,
+            self.storage,
+        ):
             client.close()
 
     def deployed_digest(self) -> str | None:

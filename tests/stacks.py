@@ -10,13 +10,18 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
+import psutil
 import pytest
 
 from local.serving import free_port
+from waybill.access import Grant, hash_token, new_token
+from waybill.tracking import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +48,39 @@ class RunningStack:
         return httpx.Client(
             base_url=self.api, headers=self.authorization, timeout=40, trust_env=False, **options
         )
+
+    def member(self, name: str, *scopes: str) -> httpx.Client:
+        """A client of the API with a token of another member's."""
+        token = new_token()
+        self.tracking.put_grant(hash_token(token), Grant(name, frozenset(scopes)))
+        return httpx.Client(
+            base_url=self.api, headers={"Authorization": f"Bearer {token}"}, timeout=40, trust_env=False
+        )
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        return Tracking(self.aws("dynamodb"), self.output("TrackingTable"))
+
+    def aws(self, service: str) -> Any:
+        """boto3's client of a service of the emulator, whose address only its process knows."""
+        (emulator,) = [
+            child
+            for child in psutil.Process(self.process.pid).children()
+            if child.cmdline()[-1:] == ["ministack"]
+        ]
+        make: Any = boto3.client  # typed for literal names only
+        return make(
+            service,
+            region_name="us-east-1",
+            endpoint_url=f"http://127.0.0.1:{emulator.environ()['GATEWAY_PORT']}",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def output(self, name: str) -> str:
+        """An output of the deployed stack."""
+        (stack,) = self.aws("cloudformation").describe_stacks()["Stacks"]
+        return str({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}[name])
 
     def calls(self) -> list[dict[str, Any]]:
         """What the simulator was asked."""

@@ -58,7 +58,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status."""
+    """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status.
+
+    `attention` is why somebody should look at the parcel: a status out of `NEED_ATTENTION`.
+    """
 
     status: str = PENDING
     substatus: str | None = None
@@ -74,7 +77,7 @@ class Standing:
             parcel.substatus,
             statuses.code_of(parcel) or None,
             parcel.terminal,
-            None,
+            parcel.status if parcel.status in NEED_ATTENTION else None,
             fetched_at,
         )
 
