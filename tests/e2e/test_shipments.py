@@ -442,7 +442,6 @@ def test_a_cursor_of_another_list_and_one_that_is_none_are_refused(member: NewMe
     ("field", "value"),
     [
         ("status", "lost"),
-        ("courier", "nobody"),
         ("tag", "a#b"),
         ("tag", ""),
         ("attention", "yes"),

@@ -58,7 +58,7 @@ async def send(
 def test_every_curl_of_the_readme_works_as_pasted(stack: RunningStack) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = [block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "curl -s" in block]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     answers = []
     for block in blocks:
         commands = block.replace("http://127.0.0.1:8080", stack.api).replace(".local/state", str(stack.state))
@@ -68,11 +68,14 @@ def test_every_curl_of_the_readme_works_as_pasted(stack: RunningStack) -> None:
             answer, end = decoder.raw_decode(text)
             answers.append(answer)
             text = text[end:].strip()
-    track, native, phone_bound = answers
+    track, native, phone_bound, registered, by_order, listed = answers
     assert track["code"] == "SUCCESS"
     assert track["data"]["traces"]
     assert native["courier"] == {"code": "yuantong", "name": "YTO Express"}
     assert phone_bound["events"]
+    assert registered["order_id"] == by_order["data"]["order_id"] == "3550806"
+    assert by_order["data"]["tracking_msg_list"]
+    assert [each["order_id"] for each in listed["shipments"]] == ["3550806"]
 
 
 def test_200_first_readers_of_a_number_share_one_call(stack: RunningStack) -> None:
