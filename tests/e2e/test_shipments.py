@@ -576,6 +576,18 @@ def test_a_refresh_calls_once_and_says_why_it_is_not_fresher(stack: RunningStack
     assert parcels.calls_of(stack, number) == 1
 
 
+def test_what_has_not_changed_is_not_sent_again(stack: RunningStack, member: NewMember) -> None:
+    client, order, number = member(), new_order(), script(stack, new_number())
+    register(client, order, number)
+    for path in (at(order), f"/v1/tracking/get/{order}", LIST):
+        tag = client.get(path).headers["ETag"]
+        unchanged = client.get(path, headers={"If-None-Match": tag})
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        client.patch(at(order), json={"lang": "en"}).raise_for_status()
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
+        client.patch(at(order), json={"lang": "zh"}).raise_for_status()
+
+
 def test_a_shipment_of_which_nothing_can_be_known_yet_says_why(
     stack: RunningStack, member: NewMember
 ) -> None:
