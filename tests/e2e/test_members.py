@@ -16,6 +16,7 @@ import pytest
 
 from tests import parcels
 from tests.parcels import COLLECTED, DELIVERED, REDIRECTED, new_number, new_order, register, script
+from tests.stacks import NO_TLS
 from waybill.routes import OPEN, ROUTES
 
 if TYPE_CHECKING:
@@ -347,7 +348,9 @@ def test_a_route_asks_who_one_is_before_it_says_anything(
     owner: Owner, method: str, path: str, stack: RunningStack
 ) -> None:
     sent = MATRIX[method, path][0](owner.names)
-    answer = httpx.request(method, stack.api + sent.path, params=sent.query, json=sent.json, trust_env=False)
+    answer = httpx.request(
+        method, stack.api + sent.path, params=sent.query, json=sent.json, trust_env=False, verify=NO_TLS
+    )
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401000")
 
 

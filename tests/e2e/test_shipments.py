@@ -24,6 +24,7 @@ from tests.parcels import (
     script,
 )
 from tests.simulators import wait_until
+from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,7 @@ async def post_all(
         timeout=60,
         limits=limits,
         trust_env=False,
+        verify=NO_TLS,
     ) as concurrent:
 
         async def one(body: object) -> httpx.Response:
@@ -516,7 +518,7 @@ def test_patches_at_once_are_all_kept(member: NewMember) -> None:
 
     async def patch_all() -> list[httpx.Response]:
         async with httpx.AsyncClient(
-            base_url=client.base_url, headers=client.headers, timeout=60, trust_env=False
+            base_url=client.base_url, headers=client.headers, timeout=60, trust_env=False, verify=NO_TLS
         ) as concurrent:
             return await asyncio.gather(
                 *(concurrent.patch(at(order), json={"metadata": {f"k{i}": "1"}}) for i in range(6))
