@@ -13,7 +13,7 @@ PY := .venv/bin/python
 PIP_INSTALL := -m pip install --quiet --require-hashes
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/ready .venv-ministack/ready ## the whole stack with a simulated Kuaidi100, on this machine
 	@$(PY) -m local.stack
@@ -39,8 +39,27 @@ build: .venv-sam/ready ## sam build, byte-compiled for the functions' runtime an
 	WAYBILL_RUNTIME=$(RUNTIME) WAYBILL_ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build \
 		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 
-token: .venv/ready ## a new access token: make token TABLE= MEMBER= [SCOPES=track] [DAYS=365]
-	@$(PY) -m tools.token --table "$(TABLE)" --member "$(MEMBER)" --scopes "$(or $(SCOPES),track)" --days "$(or $(DAYS),365)"
+ADMIN := @$(PY) -m tools.admin
+
+token: .venv/ready ## a new access token: make token TABLE= MEMBER= [SCOPES=track] [DAYS=365] [LABEL=]
+	$(ADMIN) tokens create --table "$(TABLE)" --member "$(MEMBER)" --scopes "$(or $(SCOPES),track)" \
+		--days "$(or $(DAYS),365)" --label "$(LABEL)"
+
+tokens: .venv/ready ## the access tokens that there are: make tokens TABLE= [MEMBER=]
+	$(ADMIN) tokens list --table "$(TABLE)" $(if $(MEMBER),--member "$(MEMBER)")
+
+token-rotate: .venv/ready ## a new access token in the place of another: make token-rotate TABLE= ID= [DAYS=365] [OVERLAP=24]
+	$(ADMIN) tokens rotate --table "$(TABLE)" --id "$(ID)" --days "$(or $(DAYS),365)" --overlap "$(or $(OVERLAP),24)"
+
+token-revoke: .venv/ready ## end an access token: make token-revoke TABLE= ID=
+	$(ADMIN) tokens revoke --table "$(TABLE)" --id "$(ID)"
+
+member-limit: .venv/ready ## limits of one member: make member-limit TABLE= API= STAGE= MEMBER= RATE= BURST= [QUOTA=]
+	$(ADMIN) members limit --table "$(TABLE)" --api-id "$(API)" --stage "$(STAGE)" --member "$(MEMBER)" \
+		--rate "$(RATE)" --burst "$(BURST)" $(if $(QUOTA),--quota-per-month "$(QUOTA)")
+
+member-unlimit: .venv/ready ## no limits of its own for a member any more: make member-unlimit TABLE= API= STAGE= MEMBER=
+	$(ADMIN) members unlimit --table "$(TABLE)" --api-id "$(API)" --stage "$(STAGE)" --member "$(MEMBER)"
 
 lock: ## pin every dependency anew, with hashes; needs uv
 	uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
@@ -64,4 +83,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check format build token lock clean
+.PHONY: help run test check format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean

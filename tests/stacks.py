@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,8 @@ import psutil
 import pytest
 
 from local.serving import free_port
-from waybill.access import Grant, hash_token, new_token
-from waybill.tracking import Tracking
+from waybill.access import Token, hash_token, new_token
+from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ class RunningStack:
     def member(self, name: str, *scopes: str) -> httpx.Client:
         """A client of the API with a token of another member's."""
         token = new_token()
-        self.tracking.put_grant(hash_token(token), Grant(name, frozenset(scopes)))
+        self.tokens.create(Token(hash_token(token), name, frozenset(scopes), int(time.time())))
         return httpx.Client(
             base_url=self.api,
             headers={"Authorization": f"Bearer {token}"},
@@ -70,8 +71,8 @@ class RunningStack:
         )
 
     @cached_property
-    def tracking(self) -> Tracking:
-        return Tracking(self.aws("dynamodb"), self.output("TrackingTable"))
+    def tokens(self) -> Tokens:
+        return Tokens(self.aws("dynamodb"), self.output("TrackingTable"))
 
     def aws(self, service: str) -> Any:
         """boto3's client of a service of the emulator, whose address only its process knows."""

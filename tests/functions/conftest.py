@@ -12,13 +12,14 @@ import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from tests.simulators import Simulator, running_simulator
+from tests.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ ENVIRONMENT = {
     "STAGE": "test",
     "CACHE_TABLE": "cache",
     "TRACKING_TABLE": "tracking",
+    "DEFAULT_USAGE_KEY": "key-of-the-default-plan",
     "KUAIDI100_SECRET": "kuaidi100",
     "TAIL_KEY_SECRET": "tail-key",
     "UPSTREAM_LANG": "zh",
@@ -53,6 +55,9 @@ COLLECTED = {
     "text_en": "Collected",
     "status_code": "103",
 }
+
+
+AnyApp = TypeVar("AnyApp", bound="App")
 
 
 def load(function: str) -> ModuleType:
@@ -91,11 +96,10 @@ def error(answer: Answer) -> dict[str, Any]:
 
 
 @dataclass
-class Query:
-    """The query function behind a gateway that matches nothing itself: the caller gives the resource."""
+class App:
+    """A function behind a gateway that matches nothing itself: the caller gives the resource."""
 
     app: ModuleType
-    simulator: Simulator
     aws_calls: list[str] = field(default_factory=list)
 
     def send(self, method: str, resource: str, **parts: Any) -> Answer:
@@ -111,16 +115,26 @@ class Query:
                 "requestId": "request-1",
                 "authorizer": {
                     "member": parts.get("member", "member"),
-                    "scopes": parts.get("scopes", "track"),
+                    "scopes": parts.get("scopes", "manage track"),
                 },
             },
         }
-        answer = self.app.handler(event, _Context())
+        answer = self.app.handler(event, Context())
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
+    def send_json(self, method: str, resource: str, body: Any, **parts: Any) -> Answer:
+        headers = {"Content-Type": "application/json; charset=utf-8", **parts.pop("headers", {})}
+        return self.send(method, resource, headers=headers, body=json.dumps(body), **parts)
+
+
+@dataclass
+class Query(App):
+    """The query function over a real simulator."""
+
+    simulator: Simulator = field(kw_only=True)
+
     def track(self, **body: Any) -> Answer:
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        return self.send("POST", "/v1/track", headers=headers, body=json.dumps(body))
+        return self.send_json("POST", "/v1/track", body)
 
     def parcel(
         self, courier: str, number: str, *, headers: dict[str, str] | None = None, **query: str
@@ -135,11 +149,14 @@ class Query:
         return calls
 
 
-class _Context:
+class Context:
     function_name = "query"
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:query"
     aws_request_id = "invocation-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
 
 
 @pytest.fixture
@@ -154,17 +171,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture
 def aws(environment: dict[str, str]) -> Iterator[None]:
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        keys = {"cache": ["pk"], "tracking": ["pk", "sk"]}
-        for table, names in keys.items():
-            dynamodb.create_table(
-                TableName=environment[f"{table.upper()}_TABLE"],
-                KeySchema=[
-                    {"AttributeName": name, "KeyType": "HASH" if name == "pk" else "RANGE"} for name in names
-                ],
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        create_tables(boto3.client("dynamodb"), environment)
         secrets = boto3.client("secretsmanager")
         secrets.create_secret(Name="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "KEY"}))
         secrets.create_secret(Name="tail-key", SecretString="k" * 64)
@@ -195,13 +202,22 @@ def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("UPSTREAM_URL", simulator.query_url)
     simulator.delete("calls")
     simulator.delete("faults")
-    loaded = Query(load("query"), simulator)
-    loaded.app.DYNAMODB.meta.events.register(
-        "before-send", lambda request, **_: loaded.aws_calls.append(request.headers["X-Amz-Target"].decode())
-    )
+    loaded = _watched(Query(load("query"), simulator=simulator))
     yield loaded
     if client := loaded.app.API.lookup.query.client:
         client.__exit__()
+
+
+@pytest.fixture
+def manage(aws: None) -> App:  # noqa: ARG001 - in force, not used
+    return _watched(App(load("manage")))
+
+
+def _watched(loaded: AnyApp) -> AnyApp:
+    loaded.app.DYNAMODB.meta.events.register(
+        "before-send", lambda request, **_: loaded.aws_calls.append(request.headers["X-Amz-Target"].decode())
+    )
+    return loaded
 
 
 @pytest.fixture

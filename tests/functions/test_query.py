@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.functions.conftest import COLLECTED, DELIVERED, EVENTS, NUMBERS, ROOT, Query, error, sample
+from tests.functions.conftest import COLLECTED, DELIVERED, NUMBERS, ROOT, Query, error
 from waybill import kuaidi100
 
 if TYPE_CHECKING:
@@ -196,16 +196,6 @@ def test_statuses_are_named_in_both_languages(query: Query) -> None:
 
 def test_health_needs_nothing(query: Query) -> None:
     assert query.send("GET", "/v1/health", scopes="").body == {"status": "ok"}
-
-
-@pytest.mark.parametrize(
-    "name", sorted(path.stem for path in EVENTS.glob("*.json") if path.stem != "authorizer")
-)
-def test_every_sample_event_is_answered(query: Query, name: str) -> None:
-    event = sample(name)
-    answer = query.app.handler(event, type("Context", (), {"function_name": "query"})())
-    assert answer["statusCode"] == {"unknown-route": 404, "wrong-method": 405}.get(name, 200)
-    assert answer["headers"]["X-Request-Id"] == event["requestContext"]["requestId"]
 
 
 FAULTS = [

@@ -18,7 +18,9 @@ from local.stack import EMULATOR_PYTHON
 from tests.doubles import MemoryStore
 from tests.simulators import wait_until
 from tests.stacks import ROOT
+from tests.tables import create_table
 from waybill.cache import Cache
+from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +37,35 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
             yield MemoryStore()
         case "moto":
             with mock_aws():
-                yield Cache(_client(), _create_table(_client()))
+                yield Cache(client_of(), new_table(client_of(), "CacheTable"))
         case _:
             url: str = request.getfixturevalue("emulator")
-            yield Cache(_client(url), _create_table(_client(url)))
+            yield Cache(client_of(url), new_table(client_of(url), "CacheTable"))
+
+
+@pytest.fixture(params=["moto", "emulator"])
+def dynamodb(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
+    if request.param == "emulator":
+        yield client_of(request.getfixturevalue("emulator"))
+        return
+    with mock_aws():
+        yield client_of()
+
+
+@pytest.fixture
+def watches(dynamodb: DynamoDBClient) -> Watches:
+    return Watches(dynamodb, new_table(dynamodb, "TrackingTable"))
+
+
+@pytest.fixture
+def emulated(emulator: str) -> Watches:
+    """On the emulator alone: moto's transactions are none when threads meet in them."""
+    client = client_of(emulator)
+    return Watches(client, new_table(client, "TrackingTable"))
+
+
+def new_table(client: DynamoDBClient, logical_id: str) -> str:
+    return create_table(client, logical_id, f"{logical_id}-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +105,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _client(url: str | None = None) -> DynamoDBClient:
+def client_of(url: str | None = None) -> DynamoDBClient:
     return boto3.client(
         "dynamodb",
         region_name="eu-central-1",
@@ -86,14 +113,3 @@ def _client(url: str | None = None) -> DynamoDBClient:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-
-
-def _create_table(client: DynamoDBClient) -> str:
-    name = f"cache-{uuid.uuid4().hex[:8]}"
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name

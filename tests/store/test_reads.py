@@ -8,27 +8,25 @@ sizes, as DynamoDB's developer guide has it ("Capacity unit consumption for read
 from __future__ import annotations
 
 import math
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.store.conftest import _client
+from tests.store.conftest import client_of, new_table
 from waybill.registration import PAGES_READ, Filters, Shipments, Which
 from waybill.shipments import Registration, Shipment, Standing
-from waybill.watches import INDEXES, Watches
+from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
+    from waybill.model import Status
     from waybill.watches import Place
 
 PAGE = 50
-STATUSES = ("pending", "in_transit", "delivered", "exception")
+STATUSES: tuple[Status, ...] = ("pending", "in_transit", "delivered", "exception")
 BEGAN = 1_790_000_000.0
 
 
@@ -72,8 +70,8 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def crowd(emulator: str) -> Iterator[Crowd]:
-    client, reads = _client(emulator), Reads()
-    watches = Watches(client, _create_table(client))
+    client, reads = client_of(emulator), Reads()
+    watches = Watches(client, new_table(client, "TrackingTable"))
     made = [_shipment("big", number) for number in range(1000)] + [_shipment("small", n) for n in range(3)]
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(watches.create, made)) == {None}
@@ -96,29 +94,6 @@ def _shipment(member: str, number: int) -> Shipment:
         updated_at=BEGAN + 10_000 - number,
         standing=Standing(status, attention=status if status == "exception" else None),
     )
-
-
-def _create_table(client: DynamoDBClient) -> str:
-    name = f"tracking-{uuid.uuid4().hex[:8]}"
-    names = {"pk", "sk"} | {each.key for each in INDEXES} | {each.order for each in INDEXES}
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in sorted(names)],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": each.name,
-                "KeySchema": [
-                    {"AttributeName": each.key, "KeyType": "HASH"},
-                    {"AttributeName": each.order, "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for each in INDEXES
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name
 
 
 def _walk(crowd: Crowd, filters: Filters) -> list[tuple[list[Shipment], int, float, list[str]]]:
@@ -198,8 +173,8 @@ def test_a_member_pays_nothing_for_the_shipments_of_others(crowd: Crowd) -> None
 
 def test_a_shipment_is_read_as_it_was_written(emulator: str) -> None:
     """To the last fraction of a second: an answer to a registration and one to a later question are the same."""
-    client = _client(emulator)
-    watches = Watches(client, _create_table(client))
+    client = client_of(emulator)
+    watches = Watches(client, new_table(client, "TrackingTable"))
     ship = Shipment("m", "o", "yuantong", "YT1", Registration(), BEGAN + 0.9996, BEGAN + 0.123456)
     watches.create(ship)
     assert watches.of_order("m", "o") == [ship]

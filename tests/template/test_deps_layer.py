@@ -89,7 +89,9 @@ def compiled_client(layer: Path) -> str:
     return client.name
 
 
-@pytest.mark.parametrize("package", ["aws_lambda_powertools", "httpx", "pydantic", "certifi"])
+@pytest.mark.parametrize(
+    "package", ["aws_lambda_powertools", "httpx", "pydantic", "certifi", "jwt", "cryptography"]
+)
 def test_the_layer_has_what_the_functions_import(layer: Path, package: str) -> None:
     assert (layer / package / "__init__.py").is_file()
 

@@ -6,11 +6,29 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 Resources = dict[str, dict[str, Any]]
 
-EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+EVERY_FUNCTION = {
+    "STAGE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+    "CORS_ORIGIN",
+}
 ENVIRONMENT = {
-    "AuthorizerFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "AuthorizerFunction": EVERY_FUNCTION
+    | {
+        "TRACKING_TABLE",
+        "DEFAULT_USAGE_KEY",
+        "JWT_ISSUER",
+        "JWT_AUDIENCE",
+        "JWT_MEMBER_CLAIM",
+        "JWT_SCOPE_CLAIM",
+        "JWT_DEFAULT_SCOPES",
+    },
+    "DocsFunction": EVERY_FUNCTION,
     "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
     "QueryFunction": EVERY_FUNCTION
     | {
@@ -29,6 +47,7 @@ ENVIRONMENT = {
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "DocsRole": set(),
     "ManageRole": {
         "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:DeleteItem CacheTable",
@@ -186,9 +205,43 @@ def test_functions_of_shipments_can_read_parcels_and_no_token(
                 }
 
 
-def test_the_authorizer_can_read_tokens_and_no_parcel(statements: dict[str, list[dict[str, Any]]]) -> None:
+def test_the_authorizer_can_read_tokens_and_members_and_no_parcel(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
     (reading,) = [each for each in statements["AuthorizerRole"] if each["Action"] == ["dynamodb:GetItem"]]
-    assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "TOKEN#*"}}
+    assert reading["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TOKEN#*", "MEMBER#*"]}
+    }
+
+
+def test_an_issuer_of_jwts_is_not_deployed_without_an_audience(source: dict[str, Any]) -> None:
+    def named(parameter: str) -> dict[str, Any]:
+        return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+    rule = source["Rules"]["JwtAudienceIsNamed"]
+    assert rule["RuleCondition"] == named("JwtIssuer")
+    assert [each["Assert"] for each in rule["Assertions"]] == [named("JwtAudience")]
+    assert source["Parameters"]["JwtIssuer"]["Default"] == ""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "allowed"),
+    [
+        ("JwtIssuer", "https://login.example.com/realms/acme/", True),
+        ("JwtIssuer", "http://127.0.0.1:8300", True),
+        ("JwtIssuer", "http://login.example.com", False),
+        ("JwtIssuer", "http://localhost.example.com", False),
+        ("JwtIssuer", "https://login.example.com/?tenant=1", False),
+        ("JwtDefaultScopes", "track manage", True),
+        ("JwtDefaultScopes", "", True),
+        ("JwtDefaultScopes", "track,manage", False),
+        ("JwtDefaultScopes", "root", False),
+    ],
+)
+def test_the_parameters_of_jwts_take_what_the_code_takes(
+    source: dict[str, Any], parameter: str, value: str, *, allowed: bool
+) -> None:
+    assert bool(re.search(source["Parameters"][parameter]["AllowedPattern"], value)) == allowed
 
 
 def test_no_function_uses_a_policy_template(source: dict[str, Any]) -> None:
@@ -318,6 +371,9 @@ def test_the_defaults_keep_clear_of_the_lock_of_kuaidi100(source: dict[str, Any]
 def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
     assert set(source["Outputs"]) == {
         "ApiUrl",
+        "ApiId",
+        "ApiStage",
+        "DefaultUsagePlan",
         "TrackingTable",
         "CacheTable",
         "Kuaidi100Secret",

@@ -18,12 +18,13 @@ from waybill.model import Answer, Event, Parcel, Query
 
 if TYPE_CHECKING:
     from waybill.lookup import Found
+    from waybill.model import Status
 
 NUMBER = "YT7450353838751"
 GAP, HOUR, DAY = 1860.0, 3600.0, 86_400.0
 
 
-def answer(query: Query, *, status: str = "in_transit", terminal: bool = False) -> Answer:
+def answer(query: Query, *, status: Status = "in_transit", terminal: bool = False) -> Answer:
     event = Event("e1", "2026-01-01T10:00:00+08:00", "assumed", "已揽收", "1", "in_transit", "picked_up")
     parcel = Parcel(
         query.com, query.num, status, terminal=terminal, state="1", lang=query.lang, events=(event,)

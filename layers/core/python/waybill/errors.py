@@ -29,6 +29,8 @@
     │   ├── UpstreamUnknown         503
     │   └── StoreUnavailable        503
     ├── ConfigurationError          the operator can mend it; raised at start
+    ├── TokenChanged                the operator can look and try again; raised by the admin command
+    ├── IssuerUnavailable           nobody can say whether a JWT is right; the gateway answers 500
     └── UpstreamError               what one call to Kuaidi100 came to; never leaves the lookup
         ├── NotSent
         ├── OutcomeUnknown
@@ -213,6 +215,14 @@ class StoreUnavailable(ServiceError):
 
 
 class ConfigurationError(WaybillError):
+    pass
+
+
+class TokenChanged(WaybillError):
+    pass
+
+
+class IssuerUnavailable(WaybillError):
     pass
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from waybill.errors import (
     DAY,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from waybill.lease import Lease
 
+Source = Literal["live", "cache", "coalesced", "stale"]
 TERMINAL_FRESH: Final = 30 * DAY
 KEEP: Final = 40 * DAY
 WRONG_TAILS_UPSTREAM: Final = 3
@@ -90,7 +91,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    source: str
+    source: Source
     reason: str
 
 

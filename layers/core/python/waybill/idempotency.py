@@ -39,6 +39,8 @@ _KEY: Final = re.compile(
     r'"(?P<quoted>[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"|(?P<bare>[\x21\x23-\x7e]{1,255})'
 )
 """A string of structured fields (RFC 9651, section 3.3.3), or the bare text that many clients send."""
+PATTERN: Final = r'^(?:"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
+"""The same for JSON Schema (ECMA-262)."""
 
 
 class Idempotency:

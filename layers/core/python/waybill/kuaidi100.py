@@ -26,9 +26,12 @@ from waybill.model import Answer, Area, Eta, Event, Parcel, PredictedStop, Query
 if TYPE_CHECKING:
     from typing import Self
 
+    from waybill.model import Zone
+
 QUERY_URL: Final = "https://poll.kuaidi100.com/poll/query.do"
 MAX_BODY_BYTES: Final = 1_000_000
 SHANGHAI: Final = timezone(timedelta(hours=8))
+_NO_TIME: Final[tuple[None, Zone]] = (None, "assumed")
 _DIGESTS: Final = {"MD5": hashlib.md5, "SHA256": hashlib.sha256}
 
 
@@ -279,7 +282,7 @@ def _answer(reply: _Reply, query: Query) -> Answer:
 
 
 def _event(row: _Row, code: statuses.Code | None) -> Event:
-    time, zone = _time(row.ftime) or _time(row.time) or (None, "assumed")
+    time, zone = _time(row.ftime) or _time(row.time) or _NO_TIME
     text = privacy.mask(row.context or "")
     return Event(
         id=event_id(time, text, row.statusCode),
@@ -294,7 +297,7 @@ def _event(row: _Row, code: statuses.Code | None) -> Event:
     )
 
 
-def _time(text: str | None) -> tuple[str, str] | None:
+def _time(text: str | None) -> tuple[str, Zone] | None:
     """ISO 8601 and where its zone came from; None for a text that is no time. Naive times are Asia/Shanghai."""
     if not text:
         return None

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from waybill.couriers import Courier
+    from waybill.freshness import Source
     from waybill.lease import Lease, Rules
+    from waybill.model import Lang
 
 WRITE_SECONDS: Final = 1.0
 """What a flight's writes may take after its call."""
@@ -81,7 +83,7 @@ class Wanted:
     number: str
     member: str
     tail: str | None = None
-    lang: str = "zh"
+    lang: Lang = "zh"
     max_age: float | None = None
     origin: str = ""
     to: str = ""
@@ -93,7 +95,7 @@ class Found:
     """A parcel, when its answer was fetched and until when that is fresh, where it came from and why it is not fresher."""
 
     parcel: Parcel
-    source: str
+    source: Source
     reason: str
     age: float
     fetched_at: float

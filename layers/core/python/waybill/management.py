@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill import access, couriers, gateway, naming, numbers, requests, shipment_views, statuses
-from waybill.errors import InvalidField, RequestError, ServiceError
+from waybill.errors import CourierUnknown, InvalidField, RequestError, ServiceError
 from waybill.gateway import Response
 from waybill.registration import Filters
 from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from waybill.gateway import Handler, Request
+    from waybill.model import Lang
     from waybill.registration import Shipments
     from waybill.shipment_views import BatchItem
     from waybill.shipments import Shipment
@@ -37,7 +38,7 @@ class Management:
 
     shipments: Shipments
     once: Callable[[Request, Callable[[], Response]], Response]
-    lang: str
+    lang: Lang
 
     def routes(self) -> dict[tuple[str, str], Handler]:
         return {
@@ -183,7 +184,7 @@ def _filters(request: Request) -> Filters:
     courier = query.get("courier")
     found = couriers.find(courier) if courier is not None else None
     if courier is not None and found is None:
-        raise InvalidField("courier", "No courier has this code. GET /v1/couriers?q= finds codes by name.")
+        raise CourierUnknown("No courier has this code. GET /v1/couriers?q= finds codes by name.")
     return Filters(
         status=status,
         courier=found.code if found else None,

@@ -8,8 +8,23 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
+Lang = Literal["zh", "en"]
+Zone = Literal["given", "assumed"]
+Status = Literal[
+    "pending",
+    "info_received",
+    "in_transit",
+    "out_for_delivery",
+    "available_for_pickup",
+    "failed_attempt",
+    "exception",
+    "returning",
+    "delivered",
+    "returned",
+    "cancelled",
+]
 PENDING: Final = "pending"
 
 
@@ -33,10 +48,10 @@ class Event:
 
     id: str
     time: str | None
-    zone: str
+    zone: Zone
     text: str
     code: str | None = None
-    status: str | None = None
+    status: Status | None = None
     substatus: str | None = None
     location: str | None = None
     area: Area | None = None
@@ -77,11 +92,11 @@ class Parcel:
 
     courier: str
     number: str
-    status: str = PENDING
+    status: Status = PENDING
     substatus: str | None = None
     terminal: bool = False
     state: str | None = None
-    lang: str = "zh"
+    lang: Lang = "zh"
     events: tuple[Event, ...] = ()
     route: Route | None = None
     eta: Eta | None = None
@@ -109,7 +124,7 @@ class Parcel:
 class Milestone:
     """The first time that a parcel reached a status."""
 
-    status: str
+    status: Status
     occurred_at: str
     event_id: str
 
@@ -149,7 +164,7 @@ class Query:
     resultv2: str = "4"
     show: str = "0"
     order: str = "desc"
-    lang: str = "zh"
+    lang: Lang = "zh"
 
 
 @dataclass(frozen=True, slots=True)

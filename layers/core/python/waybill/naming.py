@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from waybill import couriers, numbers
-from waybill.errors import InvalidField
+from waybill.errors import CourierUnknown, InvalidField
 from waybill.registration import Which
 from waybill.shipments import ORDER_ID
 
@@ -19,7 +19,8 @@ def which(request: Request) -> Which:
     """The shipment that a request is about.
 
     Raises:
-        InvalidField: what it says can be no order, number or courier.
+        InvalidField: what it says can be no order or number.
+        CourierUnknown: no courier has this code.
     """
     order_id = unquote(request.path.get("order_id", ""))
     if not re.fullmatch(ORDER_ID, order_id):
@@ -30,7 +31,7 @@ def which(request: Request) -> Which:
     number, code = request.query.get("tracking_number"), request.query.get("courier")
     courier = couriers.find(code) if code is not None else None
     if code is not None and courier is None:
-        raise InvalidField("courier", "No courier has this code. GET /v1/couriers?q= finds codes by name.")
+        raise CourierUnknown("No courier has this code. GET /v1/couriers?q= finds codes by name.")
     return Which(
         member=request.member,
         order_id=order_id,

@@ -11,16 +11,19 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, cast, get_args
 
 from waybill import couriers, fullwidth
 from waybill.errors import CourierAmbiguous, CourierUnknown, InvalidField
 
 AUTO: Final = "auto"
+PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z-]{4,30}[0-9A-Za-z]$"
+"""What may be sent as a tracking number, for JSON Schema (ECMA-262)."""
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{4,30}[A-Z0-9]")
 _S10: Final = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-_CONFIDENCE: Final = ("high", "medium", "low", "uncertain")
+Confidence = Literal["high", "medium", "low", "uncertain"]
+_CONFIDENCE: Final[tuple[Confidence, ...]] = get_args(Confidence)
 
 
 def normalise(text: str, field: str = "number") -> str:
@@ -51,15 +54,18 @@ class Candidate:
     """A courier that a number may belong to. `check_digit` is None where numbers of this form have none."""
 
     courier: couriers.Courier
-    confidence: str
+    confidence: Confidence
     check_digit: bool | None
 
 
 @cache
-def _patterns() -> list[tuple[str, re.Pattern[str], str]]:
+def _patterns() -> list[tuple[str, re.Pattern[str], Confidence]]:
     path = Path(__file__).with_name("data") / "courier_patterns.csv"
     with path.open(encoding="utf-8", newline="") as file:
-        return [(row["code"], re.compile(row["regex"]), row["confidence"]) for row in csv.DictReader(file)]
+        return [
+            (row["code"], re.compile(row["regex"]), cast("Confidence", row["confidence"]))
+            for row in csv.DictReader(file)
+        ]
 
 
 def detect(number: str) -> list[Candidate]:

@@ -20,6 +20,15 @@ _LANDLINE: Final = re.compile(
     r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + _EXTENSION, re.IGNORECASE
 )
 _PLAIN: Final = re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)", re.ASCII)
+_ANY_EXTENSION: Final = r"(?: ?(?:[-,#Xx]|[Ee][Xx][Tt]\.?) ?"
+PATTERN: Final = (
+    r"^(?:"
+    r"\+?[0-9](?:[ -]?[0-9]){3,10}|\+?[0-9]{12,15}"
+    r"|(?:\+?86[- ]?)?1[3-9][0-9][0-9*]{4}[0-9]{4}" + _ANY_EXTENSION + r"[0-9]{4})?"
+    r"|(?:\+?86[- ]?)?(?:\(?0[0-9]{2,3}\)?[- ]?)?[2-9][0-9]{6,7}" + _ANY_EXTENSION + r"[0-9]{1,6})?"
+    r")$"
+)
+"""What may be sent as a phone number, for JSON Schema (ECMA-262); `tail` takes a little more."""
 _WANTED: Final = (
     "The phone number of the sender or the recipient: one number, at least its last four digits, as 13801380000, 0755-81234567, "
     "13801380000-1234 (virtual) or 8000."

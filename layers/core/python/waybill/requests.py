@@ -5,7 +5,7 @@ Texts are trimmed, unknown fields are refused, and every bound is one that keeps
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,9 @@ from pydantic import (
 from waybill import numbers, phones, statuses
 from waybill.errors import InvalidBody, InvalidField
 from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
 
 TAG: Final = r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$"
 BATCH_LIMIT: Final = 100
@@ -65,10 +68,12 @@ def _known_events(values: list[str]) -> list[str]:
     return _distinct(values)
 
 
+_NOT_BLANK: Final[JsonDict] = {"pattern": r"\S"}
 OrderId = Annotated[
     str,
     Field(
         pattern=ORDER_ID,
+        json_schema_extra={"not": {"const": RESERVED_ORDER_ID}},
         description="Your own id of the order: 1 to 64 letters, digits and . _ : @ + -, beginning with a letter or a digit.",
         examples=["3550875"],
     ),
@@ -76,33 +81,38 @@ OrderId = Annotated[
 ]
 TrackingNumber = Annotated[
     str,
-    BeforeValidator(_number),
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{4,30}[A-Za-z0-9]$",
+        pattern=numbers.PATTERN,
         description="The courier's number of the parcel: 6 to 32 letters, digits and inner dashes.",
         examples=["YT7450353838751"],
     ),
+    BeforeValidator(_number),
 ]
 CourierCode = Annotated[
     str,
     Field(
         min_length=1,
         max_length=64,
+        json_schema_extra=_NOT_BLANK,
         description="The courier's code, as GET /v1/couriers finds it. Without it the number has to tell.",
         examples=["yuantong"],
     ),
 ]
 Phone = Annotated[
     str,
-    BeforeValidator(_tail),
     Field(
-        pattern=r"^\+?[0-9](?:[ -]?[0-9]){3,14}$",
+        pattern=phones.PATTERN,
         description="The sender's or the recipient's phone number, or its last four digits, which are all that is kept.",
         examples=["13800000001"],
     ),
+    BeforeValidator(_tail),
 ]
-Place = Annotated[str, Field(min_length=1, max_length=100, examples=["广东省深圳市"])]
-Country = Annotated[str, Field(min_length=1, max_length=64, examples=["HONG KONG"])]
+Place = Annotated[
+    str, Field(min_length=1, max_length=100, json_schema_extra=_NOT_BLANK, examples=["广东省深圳市"])
+]
+Country = Annotated[
+    str, Field(min_length=1, max_length=64, json_schema_extra=_NOT_BLANK, examples=["HONG KONG"])
+]
 Lang = Annotated[Literal["zh", "en"], Field(description="The language of what you are told of the shipment.")]
 Tag = Annotated[
     str,
@@ -117,6 +127,15 @@ Tags = Annotated[
 ]
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 MetadataText = Annotated[str, Field(max_length=500)]
+
+
+_NAMED_KEYS: Final[JsonDict] = {"additionalProperties": False}
+_EVENTS: Final[JsonDict] = {
+    "type": "array",
+    "items": {"enum": list(statuses.NAMES)},
+    "minItems": 1,
+    "uniqueItems": True,
+}
 
 
 class _Body(BaseModel):
@@ -136,7 +155,12 @@ class Notify(_Body):
             examples=["someone@example.com"],
         ),
     ]
-    events: Annotated[list[str], Field(min_length=1, max_length=20), AfterValidator(_known_events)] = [
+    events: Annotated[
+        list[str],
+        Field(min_length=1, max_length=20),
+        AfterValidator(_known_events),
+        WithJsonSchema({"anyOf": [{"const": ["*"]}, _EVENTS]}),
+    ] = [
         "delivered",
         "exception",
     ]
@@ -163,7 +187,9 @@ class NewShipment(_Registration):
     courier: CourierCode | None = None
     lang: Lang | None = None
     tags: Tags = []
-    metadata: Annotated[dict[MetadataKey, MetadataText], Field(max_length=METADATA_LIMIT)] = {}
+    metadata: Annotated[
+        dict[MetadataKey, MetadataText], Field(max_length=METADATA_LIMIT, json_schema_extra=_NAMED_KEYS)
+    ] = {}
     """Up to 20 texts of your own, given back as they are."""
 
 
@@ -173,7 +199,11 @@ class ShipmentPatch(_Registration):
     lang: Lang = "zh"
     tags: Tags | None = None
     metadata: (
-        Annotated[dict[MetadataKey, MetadataText | None], Field(max_length=2 * METADATA_LIMIT)] | None
+        Annotated[
+            dict[MetadataKey, MetadataText | None],
+            Field(max_length=2 * METADATA_LIMIT, json_schema_extra=_NAMED_KEYS),
+        ]
+        | None
     ) = None
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
+from waybill.access import SCOPES, Issuer, is_private
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from waybill.model import Lang
 
 VENDOR_HOST: Final = "kuaidi100.com"
 VENDOR_GAP_SECONDS: Final = 1800
@@ -31,6 +34,7 @@ class Environment:
         return value
 
     def optional(self, name: str) -> str:
+        """Empty where there is none: an empty parameter of the template is how a feature is off."""
         return self._variables.get(name, "").strip()
 
     def number(self, name: str) -> float:
@@ -73,7 +77,7 @@ class QuerySettings:
     upstream_url: str
     connect_timeout: float
     read_timeout: float
-    lang: str
+    lang: Lang
     rules: Rules
     clock: Clock
     cors_origin: str
@@ -104,7 +108,7 @@ class QuerySettings:
             upstream_url=url,
             connect_timeout=env.number("CONNECT_TIMEOUT_SECONDS"),
             read_timeout=env.number("READ_TIMEOUT_SECONDS"),
-            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
             rules=Rules(
                 gap=gap,
                 cap=int(env.number("DAILY_CALL_CAP")),
@@ -123,7 +127,7 @@ class ManageSettings:
 
     cache_table: str
     tracking_table: str
-    lang: str
+    lang: Lang
     clock: Clock
     cors_origin: str
 
@@ -138,7 +142,49 @@ class ManageSettings:
         return cls(
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
-            lang=env.choice("UPSTREAM_LANG", "zh", "en"),
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
+    """What the authorizer runs with. No `issuer`: only opaque tokens get in. No `default_usage_key`: the gateway is told none."""
+
+    tracking_table: str
+    default_usage_key: str
+    issuer: Issuer | None
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible. An issuer without an audience is: it would let in every token
+                that the issuer ever made for anybody (RFC 8725, section 3.9).
+        """
+        env = Environment(variables)
+        return cls(
+            tracking_table=env.text("TRACKING_TABLE"),
+            default_usage_key=env.optional("DEFAULT_USAGE_KEY"),
+            issuer=_issuer(env) if env.optional("JWT_ISSUER") else None,
+        )
+
+
+def _issuer(env: Environment) -> Issuer:
+    url, scopes = env.text("JWT_ISSUER"), frozenset(env.optional("JWT_DEFAULT_SCOPES").split())
+    if not is_private(url):
+        raise ConfigurationError(f"The environment variable JWT_ISSUER must begin with https://: {url!r}.")
+    if unknown := scopes - SCOPES:
+        raise ConfigurationError(
+            f"The environment variable JWT_DEFAULT_SCOPES names {', '.join(sorted(unknown))}, "
+            f"not only {', '.join(sorted(SCOPES))}."
+        )
+    return Issuer(
+        url=url,
+        audience=env.text("JWT_AUDIENCE"),
+        member_claim=env.text("JWT_MEMBER_CLAIM"),
+        scope_claim=env.text("JWT_SCOPE_CLAIM"),
+        default_scopes=scopes,
+    )

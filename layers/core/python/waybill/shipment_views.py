@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired
+from typing import TYPE_CHECKING, Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from waybill import statuses, views
+from waybill.answers import CourierName, Error, Parcel
 from waybill.couriers import find
+from waybill.model import Lang, Status
 
 if TYPE_CHECKING:
     from waybill.errors import WaybillError
@@ -27,11 +29,6 @@ _COUNTRIES: Final = {
 """By the beginning of an area's code, which is the country's and then the division's (GB/T 2260)."""
 
 
-class CourierName(TypedDict):
-    code: str
-    name: str
-
-
 class LinkView(TypedDict):
     courier: str
     tracking_number: str
@@ -41,7 +38,7 @@ class NotifyView(TypedDict):
     email: str
     """Shortened, unless the token has the scope `pii`."""
     events: list[str]
-    lang: str
+    lang: Lang
 
 
 _Places = TypedDict("_Places", {"from": str | None, "to": str | None})
@@ -56,7 +53,7 @@ class ShipmentView(_Places):
     courier: CourierName
     state: Literal["active", "completed"]
     """Whether you still follow it."""
-    status: str
+    status: Status
     substatus: str | None
     status_name: str
     terminal: bool
@@ -66,7 +63,7 @@ class ShipmentView(_Places):
     phone_given: bool
     origin_country: str | None
     destination_country: str | None
-    lang: Literal["zh", "en"]
+    lang: Lang
     notify: NotifyView | None
     tags: list[str]
     metadata: dict[str, str]
@@ -87,7 +84,7 @@ class Problem(TypedDict):
 
 
 class ShipmentWithParcel(ShipmentView):
-    parcel: dict[str, Any] | None
+    parcel: Parcel | None
     """The parcel as GET /v1/parcels has it, null while nothing is known."""
     problem: Problem | None
 
@@ -104,7 +101,7 @@ class BatchItem(TypedDict):
     status: int
     """The HTTP status that it would have had by itself: 201 registered, 200 there already, else an error."""
     shipment: NotRequired[ShipmentView]
-    error: NotRequired[dict[str, Any]]
+    error: NotRequired[Error]
 
 
 class BatchAnswer(TypedDict):
@@ -152,7 +149,7 @@ def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
         "tracking_number": ship.number,
         "courier": {
             "code": ship.courier,
-            "name": courier.name(_lang(said.lang)) if courier else ship.courier,
+            "name": courier.name(said.lang) if courier else ship.courier,
         },
         "state": "active" if ship.completed_at is None else "completed",
         "status": standing.status,
@@ -165,7 +162,7 @@ def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
         "to": said.to or None,
         "origin_country": said.origin_country,
         "destination_country": said.destination_country,
-        "lang": _lang(said.lang),
+        "lang": said.lang,
         "notify": _notify(ship, pii=pii),
         "tags": list(said.tags),
         "metadata": dict(said.metadata),
@@ -202,7 +199,7 @@ def etag(body: ShipmentWithParcel) -> str:
 
 def contract_b(ship: Shipment, found: Found | None, error: WaybillError | None) -> TrackingAnswer:
     """`{data: {...}}` as in the samples of contract B; every text is there, empty where nothing is known."""
-    lang = _lang(ship.registration.lang)
+    lang = ship.registration.lang
     parcel = found.parcel if found else None
     courier = find(ship.courier)
     name = courier.name(lang) if courier else ship.courier
@@ -249,10 +246,6 @@ def _status_name(ship: Shipment) -> str:
     if standing.substatus is None or standing.code is None:
         return statuses.status_name(standing.status, lang)
     return statuses.resolve(standing.code)[0].name(lang)
-
-
-def _lang(text: str) -> Literal["zh", "en"]:
-    return "en" if text == "en" else "zh"
 
 
 def _link(link: Link | None) -> LinkView | None:

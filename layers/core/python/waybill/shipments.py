@@ -16,6 +16,8 @@ from waybill.model import PENDING, Parcel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from waybill.model import Lang, Status
+
 ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 RESERVED_ORDER_ID: Final = "batch"
 """What `/v1/shipments/{order_id}` could not tell from another path."""
@@ -45,7 +47,7 @@ class Registration:
     to: str = ""
     origin_country: str | None = None
     destination_country: str | None = None
-    lang: str = "zh"
+    lang: Lang = "zh"
     notify: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Standing:
     `attention` is why somebody should look at the parcel: a status out of `NEED_ATTENTION`.
     """
 
-    status: str = PENDING
+    status: Status = PENDING
     substatus: str | None = None
     code: str | None = None
     terminal: bool = False
@@ -72,14 +74,9 @@ class Standing:
 
     @classmethod
     def of(cls, parcel: Parcel, fetched_at: float) -> Standing:
-        return cls(
-            parcel.status,
-            parcel.substatus,
-            statuses.code_of(parcel) or None,
-            parcel.terminal,
-            parcel.status if parcel.status in NEED_ATTENTION else None,
-            fetched_at,
-        )
+        attention = parcel.status if parcel.status in NEED_ATTENTION else None
+        code = statuses.code_of(parcel) or None
+        return cls(parcel.status, parcel.substatus, code, parcel.terminal, attention, fetched_at)
 
     def same_as(self, other: Standing) -> bool:
         """Whether both say the same, whenever they were fetched."""

@@ -9,12 +9,12 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from waybill.model import Parcel
+    from waybill.model import Parcel, Status
 
-NAMES: Final = {
+NAMES: Final[dict[Status, tuple[str, str]]] = {
     "pending": ("暂无轨迹", "No tracking data yet"),
     "info_received": ("待揽收", "Awaiting collection"),
     "in_transit": ("运输中", "In transit"),
@@ -41,7 +41,7 @@ class Code:
     name_zh: str
     name_en: str
     meaning_zh: str
-    status: str
+    status: Status
     substatus: str | None
     terminal: bool
     contract_a_status: str
@@ -63,7 +63,7 @@ def codes() -> dict[str, Code]:
                 name_zh=row["advanced_zh"],
                 name_en=row["advanced_en"].removesuffix(" (doc table: in transportation)"),
                 meaning_zh=row["meaning_zh"],
-                status=row["suggested_status"],
+                status=cast("Status", row["suggested_status"]),
                 substatus=row["suggested_substatus"] or None,
                 terminal=row["terminal"] == "1",
                 contract_a_status=row["contract_a_status"],
@@ -97,6 +97,6 @@ def code_of(parcel: Parcel) -> str:
     return state
 
 
-def status_name(status: str, lang: str) -> str:
+def status_name(status: Status, lang: str) -> str:
     zh, en = NAMES[status]
     return zh if lang == "zh" else en

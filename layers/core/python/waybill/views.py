@@ -5,45 +5,50 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from waybill import statuses
 from waybill.couriers import find
-from waybill.model import PENDING, Area, Event, Parcel, milestones
+from waybill.model import PENDING, milestones
 
 if TYPE_CHECKING:
+    from waybill import answers
+    from waybill.couriers import Courier
     from waybill.lookup import Found
+    from waybill.model import Area, Event, Lang, Parcel
     from waybill.numbers import Candidate
 
 
-def contract_a(found: Found, lang: str) -> dict[str, Any]:
+def contract_a(found: Found, lang: Lang) -> answers.SuccessA:
     """`{code, message, data: {status, statusDesc, traces: [{time, desc}]}}`, traces newest first."""
     parcel = found.parcel
+    status, description = _contract_a_status(parcel, lang)
     return {
         "code": "SUCCESS",
         "message": "success",
         "data": {
-            **_contract_a_status(parcel, lang),
+            "status": status,
+            "statusDesc": description,
             "traces": [{"time": local_time(event.time), "desc": event.text} for event in parcel.events],
         },
     }
 
 
-def _contract_a_status(parcel: Parcel, lang: str) -> dict[str, str]:
+def _contract_a_status(parcel: Parcel, lang: Lang) -> tuple[str, str]:
     if parcel.status == PENDING or parcel.state is None:
         name = statuses.status_name(PENDING, lang)
-        return {"status": name, "statusDesc": name}
+        return name, name
     code, _ = statuses.resolve(statuses.code_of(parcel))
     if lang == "en":
-        return {"status": statuses.status_name(code.status, lang), "statusDesc": code.name_en}
-    return {"status": code.contract_a_status, "statusDesc": code.contract_a_desc}
+        return statuses.status_name(code.status, lang), code.name_en
+    return code.contract_a_status, code.contract_a_desc
 
 
 def local_time(time: str | None) -> str:
     return time[:19].replace("T", " ") if time else ""
 
 
-def native(found: Found, lang: str) -> dict[str, Any]:
+def native(found: Found, lang: Lang) -> answers.Parcel:
     """The whole parcel with its freshness. Every field is always there; what is not known is null or empty."""
     parcel = found.parcel
     courier = find(parcel.courier)
@@ -74,13 +79,13 @@ def native(found: Found, lang: str) -> dict[str, Any]:
     }
 
 
-def status_name(parcel: Parcel, lang: str) -> str:
+def status_name(parcel: Parcel, lang: Lang) -> str:
     if parcel.substatus is None or parcel.state is None:
         return statuses.status_name(parcel.status, lang)
     return statuses.resolve(statuses.code_of(parcel))[0].name(lang)
 
 
-def etag(parcel: dict[str, Any]) -> str:
+def etag(parcel: answers.Parcel) -> str:
     """Covers everything shown but the freshness, of which only when the answer was fetched."""
     covered = {**parcel, "freshness": parcel["freshness"]["fetched_at"]}
     text = json.dumps(covered, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -97,7 +102,7 @@ def instant(epoch: float) -> str:
     return datetime.fromtimestamp(int(epoch), UTC).isoformat().replace("+00:00", "Z")
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event) -> answers.Event:
     return {
         "id": event.id,
         "time": event.time,
@@ -111,11 +116,11 @@ def _event(event: Event) -> dict[str, Any]:
     }
 
 
-def _area(area: Area | None) -> dict[str, Any] | None:
+def _area(area: Area | None) -> answers.Area | None:
     return {"code": area.code, "name": area.name, "lng": area.lng, "lat": area.lat} if area else None
 
 
-def _route(parcel: Parcel) -> dict[str, Any] | None:
+def _route(parcel: Parcel) -> answers.Route | None:
     route = parcel.route
     if route is None:
         return None
@@ -126,7 +131,7 @@ def _route(parcel: Parcel) -> dict[str, Any] | None:
     }
 
 
-def _eta(parcel: Parcel) -> dict[str, Any] | None:
+def _eta(parcel: Parcel) -> answers.Eta | None:
     eta = parcel.eta
     if eta is None:
         return None
@@ -139,7 +144,7 @@ def _eta(parcel: Parcel) -> dict[str, Any] | None:
     }
 
 
-def all_statuses(lang: str) -> dict[str, Any]:
+def all_statuses(lang: Lang) -> answers.Statuses:
     """Our statuses with the vendor's codes that lead to each."""
     return {
         "statuses": [
@@ -163,7 +168,7 @@ def all_statuses(lang: str) -> dict[str, Any]:
     }
 
 
-def candidates(number: str, found: list[Candidate], lang: str) -> dict[str, Any]:
+def candidates(number: str, found: list[Candidate], lang: Lang) -> answers.Candidates:
     return {
         "number": number,
         "candidates": [
@@ -175,4 +180,21 @@ def candidates(number: str, found: list[Candidate], lang: str) -> dict[str, Any]
             }
             for each in found
         ],
+    }
+
+
+def couriers(found: list[Courier], lang: Lang) -> answers.Couriers:
+    return {
+        "couriers": [
+            {
+                "code": each.code,
+                "name": each.name(lang),
+                "name_zh": each.name_zh,
+                "name_en": each.name_en or None,
+                "category": each.category,
+                "requires_phone": each.requires_phone,
+            }
+            for each in found
+        ],
+        "next_cursor": None,
     }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waybill.errors import InvalidField, StoreUnavailable
+from waybill.errors import StoreUnavailable
 from waybill.shipments import Link, Registration, Shipment, Standing
 
 if TYPE_CHECKING:
@@ -117,12 +117,9 @@ class Watches:
         """Up to `limit` rows of the member's part of an index: newest first, of `CHANGES` oldest first and from `since` on.
 
         It reads no more than it answers, but for `TAGS`, whose rows only name their shipments.
-
-        Raises:
-            InvalidField: an `after` that can be no row's.
         """
         condition, values = f"{index.key} = :key", {":key": {"S": _index_key(member, value)}}
-        if since is not None:
+        if since is not None and after is None:
             condition += f" AND {index.order} >= :since"
             values[":since"] = {"S": _moment(since)}
         start: Item = {}
@@ -141,8 +138,7 @@ class Watches:
                 ScanIndexForward=index is CHANGES,
                 Limit=limit,
                 **start,
-            ),
-            after,
+            )
         )
         places = [_place(item, index) for item in answer["Items"]]
         ships = self._read_all(member, places) if index is TAGS else map(_to_shipment, answer["Items"])
@@ -236,18 +232,12 @@ class Watches:
                 raise _busy()
         return [found.get((each.order_id, _parcel_key(Link(each.courier, each.number)))) for each in places]
 
-    def _call(self, request: Callable[[], Any], after: Place | None = None) -> Any:
+    def _call(self, request: Callable[[], Any]) -> Any:
         try:
             return request()
         except self._dynamodb.exceptions.TransactionCanceledException:
             raise
         except (ClientError, BotoCoreError) as error:
-            if (
-                after
-                and isinstance(error, ClientError)
-                and error.response["Error"]["Code"] == "ValidationException"
-            ):
-                raise InvalidField("cursor", "This cursor leads nowhere. Begin anew without it.") from error
             raise StoreUnavailable(
                 "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
             ) from error

@@ -1,0 +1,261 @@
+"""Runs the examples through the code that serves the API: real handlers and stores, over tables on moto.
+
+Kuaidi100 says of each number what stands here. Time stands still and nothing is random: the same code gives the same answers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore] # comes without types
+
+from tools.openapi import operations, table
+from waybill import kuaidi100, observe
+from waybill.api import Api
+from waybill.cache import Cache
+from waybill.credentials import Secrets
+from waybill.documents import Documents
+from waybill.errors import OutcomeUnknown, ServerBusy, WrongPhone
+from waybill.lease import Rules
+from waybill.lookup import Lookup
+from waybill.management import Management
+from waybill.orders import Orders
+from waybill.registration import Reflection, Shipments
+from waybill.service import Service
+from waybill.watches import Watches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.openapi.table import Example, Operation, Sent
+    from waybill.model import Answer, Query
+
+ROOT: Final = Path(__file__).parents[2]
+NOW: Final = 1_772_355_600.0  # 2026-03-01T09:00:00Z
+REQUEST_ID: Final = "5c9f2a7e-8d1b-4e36-9f0a-2b7c6d5e4f31"
+ADDRESS: Final = "https://api.example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an example came to."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return (
+            json.loads(self.text)
+            if self.headers["Content-Type"].startswith("application/json")
+            else self.text
+        )
+
+
+def run(operation: Operation, example: Example) -> Told:
+    """What the code answers to an example, within `aws`.
+
+    Raises:
+        ValueError: another status than the example says.
+    """
+    service = _service()
+    for sent in example.before:
+        _ask(service, _operation(sent.operation) if sent.operation else operation, sent)
+    told = _ask(service, operation, example.sent)
+    if told.status != example.status:
+        raise ValueError(
+            f"{operation.id}, {example.name}: {told.status} instead of {example.status}: {told.text}"
+        )
+    return told
+
+
+@cache
+def template() -> dict[str, Any]:
+    """template.yaml as it is written, with the short tags (`!Ref x`) in their long form (`{"Ref": "x"}`)."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+def _operation(wanted: str) -> Operation:
+    (found,) = [each for each in operations.OPERATIONS if each.id == wanted]
+    return found
+
+
+def _ask(service: Service, operation: Operation, sent: Sent) -> Told:
+    headers = dict(sent.headers)
+    if operation.body is not None:
+        headers.setdefault("Content-Type", operation.media_types[0])
+    answer = service.handle(
+        {
+            "httpMethod": operation.method,
+            "resource": operation.path,
+            "headers": headers,
+            "pathParameters": dict(sent.path),
+            "queryStringParameters": dict(sent.query),
+            "body": sent.body if isinstance(sent.body, str) else json.dumps(sent.body),
+            "requestContext": {
+                "requestId": REQUEST_ID,
+                "authorizer": {"member": "example-member", "scopes": sent.scopes},
+            },
+        }
+    )
+    return Told(answer["statusCode"], answer["headers"], answer["body"])
+
+
+@contextmanager
+def aws() -> Iterator[None]:
+    """An AWS in memory, for as many examples as there are."""
+    observe.logger.setLevel("CRITICAL")
+    with mock_aws():
+        yield
+        _dynamodb.cache_clear()
+
+
+@cache
+def _dynamodb() -> Any:
+    return boto3.client("dynamodb", region_name="us-east-1")
+
+
+def _tables(name: str) -> None:
+    """The tables of the template, anew."""
+    for kind, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+            properties = {key: resource["Properties"][key] for key in wanted if key in resource["Properties"]}
+            _dynamodb().create_table(TableName=name + kind, **properties)
+
+
+def _service() -> Service:
+    """Every handler of every function, over empty tables."""
+    name = uuid.uuid4().hex
+    _tables(name)
+    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), f"{name}TrackingTable")
+    secrets, flights = _Secrets("", ""), itertools.count()
+    reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
+    lookup = Lookup(
+        store=results,
+        query=_upstream,
+        secrets=secrets,
+        rules=Rules(),
+        now=_now,
+        pause=_ignore,
+        holder=lambda: str(next(flights)),
+        on_call=_ignore,
+        on_known=reflection,
+        on_loss=_ignore,
+    )
+    shipments = Shipments(watches, results.known, _now)
+    return Service(
+        {
+            **Api(lookup, "zh").routes(),
+            **Orders(shipments, lookup, reflection).routes(),
+            **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+            **Documents(ADDRESS).routes(),
+        }
+    )
+
+
+class _Secrets(Secrets):
+    """The two secrets, as if they had been read."""
+
+    def _read(self, name: str, *, force: bool = False) -> str:  # noqa: ARG002 - there is one text for both
+        return json.dumps({"customer": "example", "key": "example"})
+
+
+def _now() -> float:
+    return NOW
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+def _upstream(query: Query, _credentials: tuple[str, str]) -> Answer:
+    match query.num:
+        case table.NO_TRACE:
+            return kuaidi100.parse(_said({"status": "500", "message": "查询无结果"}), query)
+        case table.BUSY:
+            raise ServerBusy
+        case table.LOST:
+            raise OutcomeUnknown
+        case table.PHONE_BOUND if query.phone != "8000":
+            raise WrongPhone
+        case table.FORWARDED:
+            return kuaidi100.parse(
+                _said(_journey(query, "7", _row("2026-02-27 08:30:00", "7", "快件已转投邮政"))), query
+            )
+    english = query.lang == "en"
+    rows = [
+        _row(
+            "2026-02-28 17:05:12",
+            "301",
+            "Delivered, signed by the recipient" if english else "已签收，签收人：本人",
+        ),
+        _row(
+            "2026-02-28 09:12:40",
+            "5",
+            "Out for delivery" if english else "【北京朝阳公司】派件中，派件员：张三，电话13800000001",
+        ),
+        _row("2026-02-25 20:41:03", "103", "Collected in Shenzhen" if english else "【广东深圳公司】已揽收"),
+    ]
+    return kuaidi100.parse(_said(_journey(query, "301", *rows)), query)
+
+
+def _journey(query: Query, state: str, *rows: dict[str, str]) -> dict[str, Any]:
+    ends = {
+        "from": {"number": "CN440300000000", "name": "广东,深圳市"},
+        "cur": {"number": "CN110105000000", "name": "北京,朝阳区"},
+        "to": {"number": "CN110105000000", "name": "北京,朝阳区"},
+    }
+    return {
+        "status": "200",
+        "message": "ok",
+        "state": state,
+        "nu": query.num,
+        "data": list(rows),
+        "routeInfo": ends,
+    }
+
+
+def _row(time: str, code: str, text: str) -> dict[str, str]:
+    return {"ftime": time, "time": time, "statusCode": code, "context": text}
+
+
+def _said(reply: dict[str, Any]) -> bytes:
+    return json.dumps(reply).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAnswer:
+    """What the gateway answers by itself, as the template says."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def gateway_answers() -> dict[str, GatewayAnswer]:
+    """By type of gateway response. Header values are constants, or "" for what differs from request to request."""
+    responses = template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
+    return {
+        kind: GatewayAnswer(
+            response["StatusCode"],
+            {
+                name: value[1:-1] if re.fullmatch(r"'.*'", str(value)) else ""
+                for name, value in response["ResponseParameters"]["Headers"].items()
+            },
+            json.loads(response["ResponseTemplates"]["application/json"]),
+        )
+        for kind, response in responses.items()
+    }
