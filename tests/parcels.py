@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.stacks import NO_TLS
+
 if TYPE_CHECKING:
     from tests.stacks import RunningStack
 
@@ -42,7 +44,9 @@ def script(
 ) -> str:
     """Write the journey of a number, which is answered."""
     journey = {"phone": phone or None, "events": [*(events or [COLLECTED])]}
-    put = httpx.put(f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey, trust_env=False)
+    put = httpx.put(
+        f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey, trust_env=False, verify=NO_TLS
+    )
     put.raise_for_status()
     return number
 
@@ -50,7 +54,7 @@ def script(
 def fail(stack: RunningStack, number: str, **fault: Any) -> str:
     """Let the vendor answer with a fault whenever it is asked of a number, which is answered."""
     order = {**(fault or {"code": "501"}), "number": number}
-    httpx.put(f"{stack.simulator}/_sim/faults", json=order, trust_env=False).raise_for_status()
+    httpx.put(f"{stack.simulator}/_sim/faults", json=order, trust_env=False, verify=NO_TLS).raise_for_status()
     return number
 
 

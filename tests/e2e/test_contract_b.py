@@ -13,6 +13,7 @@ import pytest
 from tests import parcels
 from tests.parcels import COLLECTED, DELIVERED, UNDER_WAY, new_number, new_order, register, script
 from tests.simulators import wait_until
+from tests.stacks import NO_TLS
 from waybill import statuses
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def test_a_wrong_phone_is_a_400_of_the_contract(stack: RunningStack, member: New
 @pytest.mark.parametrize("path", [f"{BY_NUMBER}/3550806", f"{BY_NUMBER}?tracking_number=SF7444700499701"])
 def test_who_is_not_known_gets_the_documents_401(stack: RunningStack, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer not-a-token-of-ours"}):
-        answer = httpx.get(stack.api + path, headers=headers, trust_env=False)
+        answer = httpx.get(stack.api + path, headers=headers, trust_env=False, verify=NO_TLS)
         error = refusal(answer, 401)
         assert error.pop("message"), "the document has Unauthorized as an example; ours says what to do"
         assert error == {"code": "401000", "code_reason": "UNAUTHORIZED"}

@@ -11,16 +11,16 @@ import uuid
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests import parcels
 from tests.parcels import COLLECTED, DELIVERED, REDIRECTED, new_number, new_order, register, script
-from waybill.routes import ROUTES
+from tests.stacks import NO_TLS
+from waybill.routes import OPEN, ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import httpx
 
     from tests.e2e.conftest import NewMember
     from tests.stacks import RunningStack
@@ -338,6 +338,34 @@ def test_what_is_anothers_is_told_like_what_is_nowhere(
             assert secret not in of_another[2] or path == "/v1/statuses", number
     assert owner.all() == before
     assert owner.calls() == calls
+
+
+CLOSED = [key for key in MATRIX if key[1] not in OPEN]
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+def test_a_route_asks_who_one_is_before_it_says_anything(
+    owner: Owner, method: str, path: str, stack: RunningStack
+) -> None:
+    sent = MATRIX[method, path][0](owner.names)
+    answer = httpx.request(
+        method, stack.api + sent.path, params=sent.query, json=sent.json, trust_env=False, verify=NO_TLS
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401000")
+
+
+def test_a_token_opens_nothing_but_what_its_scopes_are_for(owner: Owner, member: NewMember) -> None:
+    pii, track, manage = member("pii", "admin"), member("track"), member("manage")
+    for method, path in CLOSED:
+        sent = MATRIX[method, path][0](owner.names)
+        statuses = [
+            client.request(method, sent.path, params=sent.query, json=sent.json).status_code
+            for client in (pii, track, manage)
+        ]
+        assert statuses[0] == 403, (method, path)
+        assert statuses[1:].count(403) == 1, "every route is for one scope"
+        reads = method == "GET" or path in {"/v1/track", f"{LIST}/{{order_id}}/refresh"}
+        assert statuses.index(403, 1) == (2 if reads else 1), (method, path)
 
 
 def test_a_parcel_that_wants_no_phone_tells_of_the_parcel_and_nothing_of_whose_it_is(

@@ -24,6 +24,7 @@ from tests.parcels import (
     script,
 )
 from tests.simulators import wait_until
+from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,7 @@ async def post_all(
         timeout=60,
         limits=limits,
         trust_env=False,
+        verify=NO_TLS,
     ) as concurrent:
 
         async def one(body: object) -> httpx.Response:
@@ -515,7 +517,7 @@ def test_patches_at_once_are_all_kept(member: NewMember) -> None:
 
     async def patch_all() -> list[httpx.Response]:
         async with httpx.AsyncClient(
-            base_url=client.base_url, headers=client.headers, timeout=60, trust_env=False
+            base_url=client.base_url, headers=client.headers, timeout=60, trust_env=False, verify=NO_TLS
         ) as concurrent:
             return await asyncio.gather(
                 *(concurrent.patch(at(order), json={"metadata": {f"k{i}": "1"}}) for i in range(6))
@@ -573,6 +575,18 @@ def test_a_refresh_calls_once_and_says_why_it_is_not_fresher(stack: RunningStack
     assert (first["problem"], second["problem"]) == (None, None)
     assert first["parcel"]["events"] == second["parcel"]["events"]
     assert parcels.calls_of(stack, number) == 1
+
+
+def test_what_has_not_changed_is_not_sent_again(stack: RunningStack, member: NewMember) -> None:
+    client, order, number = member(), new_order(), script(stack, new_number())
+    register(client, order, number)
+    for path in (at(order), f"/v1/tracking/get/{order}", LIST):
+        tag = client.get(path).headers["ETag"]
+        unchanged = client.get(path, headers={"If-None-Match": tag})
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        client.patch(at(order), json={"lang": "en"}).raise_for_status()
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
+        client.patch(at(order), json={"lang": "zh"}).raise_for_status()
 
 
 def test_a_shipment_of_which_nothing_can_be_known_yet_says_why(
