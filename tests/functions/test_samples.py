@@ -26,10 +26,10 @@ STATUSES = {
 @pytest.mark.parametrize(
     "name", sorted(path.stem for path in EVENTS.glob("*.json") if "authorizer" not in path.stem)
 )
-def test_every_sample_event_is_answered(query: Query, manage: App, name: str) -> None:
+def test_every_sample_event_is_answered(query: Query, manage: App, docs: App, name: str) -> None:
     event = sample(name)
     function = ROUTES.get(event["resource"], {}).get(event["httpMethod"], "query")
-    app = {"query": query, "manage": manage}[function].app
+    app = {"query": query, "manage": manage, "docs": docs}[function].app
     answer = app.handler(event, Context())
     assert answer["statusCode"] == STATUSES.get(name, 200)
     assert answer["headers"]["X-Request-Id"] == event["requestContext"]["requestId"]

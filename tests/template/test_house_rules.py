@@ -21,6 +21,7 @@ ENVIRONMENT = {
         "JWT_SCOPE_CLAIM",
         "JWT_DEFAULT_SCOPES",
     },
+    "DocsFunction": EVERY_FUNCTION,
     "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
     "QueryFunction": EVERY_FUNCTION
     | {
@@ -39,6 +40,7 @@ ENVIRONMENT = {
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "DocsRole": set(),
     "ManageRole": {
         "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:DeleteItem CacheTable",

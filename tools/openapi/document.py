@@ -236,6 +236,8 @@ def _answer(answer: Answer, refs: dict[Any, Json], told: Json) -> Json:
             media_type: {"schema": schema, **({"examples": told[media_type]} if media_type in told else {})}
             for media_type in answer.media_types
         }
+        if answer.example is not None:
+            shown["content"][JSON]["example"] = answer.example
     return shown
 
 
