@@ -1,7 +1,7 @@
 """Deploys a plan to the emulator through CloudFormation, then applies what its CloudFormation takes and ignores.
 
-Ignored by it, and applied here through the service's own API: a table's TTL and point-in-time recovery, and the gateway responses
-of an API's OpenAPI body.
+Ignored by it, and applied here through the service's own API: a table's TTL and point-in-time recovery, and that gateway responses
+take effect.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_AWS_SETTINGS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _DIGEST = "LocalDigest"
+# A template is larger than what a request to CloudFormation may hold.
+_BUCKET, _KEY = f"{STACK}-templates", "template.json"
 _POLL_SECONDS = 0.1
-_BUCKET = "waybill-local"
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -52,31 +53,39 @@ class Deployed:
     stage: str
     resources: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]]
+    # By type, as the API keeps them: `{statusCode, responseParameters, responseTemplates}`.
+    gateway_responses: Mapping[str, Any]
+    # The smallest answer that the API compresses, in bytes.
+    compressed_from: int
 
 
 class Emulator:
     """The emulator's services, at `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
         session = Session("test", "test", region_name=REGION)
-        config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=60)
+        config = Config(
+            proxies={}, retries={"total_max_attempts": 1}, read_timeout=60, s3={"addressing_style": "path"}
+        )
         self.cloudformation = session.client("cloudformation", endpoint_url=endpoint, config=config)
         self.dynamodb = session.client("dynamodb", endpoint_url=endpoint, config=config)
         self.functions = session.client("lambda", endpoint_url=endpoint, config=config)
         self.secrets = session.client("secretsmanager", endpoint_url=endpoint, config=config)
         self.apis = session.client("apigateway", endpoint_url=endpoint, config=config)
-        self.storage = session.client("s3", endpoint_url=endpoint, config=config)
+        self.files = session.client("s3", endpoint_url=endpoint, config=config)
 
     def close(self) -> None:
         """Close the connections; the emulator would wait for them when it is to end."""
-        for client in (
+        clients = (
             self.cloudformation,
             self.dynamodb,
             self.functions,
             self.secrets,
             self.apis,
-            self.storage,
-        ):
+            self.files,
+        )
+        for client in clients:
             client.close()
 
     def deployed_digest(self) -> str | None:
@@ -90,22 +99,29 @@ class Emulator:
         """Create the stack, or bring it up to date.
 
         Raises:
-            SetupError: a resource could not be made; with the reasons.
+            SetupError: a parameter is not allowed, or a resource could not be made; with the reasons.
         """
         template = json.loads(json.dumps(plan.template))
         template.setdefault("Outputs", {})[_DIGEST] = {"Value": plan.digest}
+        self.files.create_bucket(Bucket=_BUCKET)
+        self.files.put_object(Bucket=_BUCKET, Key=_KEY, Body=json.dumps(template).encode())
         request: dict[str, Any] = {
             "StackName": STACK,
-            "TemplateURL": self._upload(json.dumps(template)),
+            "TemplateURL": f"{self._endpoint}/{_BUCKET}/{_KEY}",
             "Parameters": [
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
             ],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
         }
-        if self._stack() is None:
-            self.cloudformation.create_stack(**request)
-        else:
-            self.cloudformation.update_stack(**request)
+        try:
+            if self._stack() is None:
+                self.cloudformation.create_stack(**request)
+            else:
+                self.cloudformation.update_stack(**request)
+        except ClientError as error:
+            raise SetupError(
+                f"The template cannot be deployed to the emulator: {error.response['Error']['Message']}"
+            ) from error
         while (stack := self._stack()) is not None and stack["StackStatus"].endswith("_IN_PROGRESS"):
             time.sleep(_POLL_SECONDS)
         if stack is None or stack["StackStatus"] not in _GOOD:
@@ -113,13 +129,9 @@ class Emulator:
                 "\n".join(["The template cannot be deployed to the emulator:", *self._failures()])
             )
         self._apply_table_settings(plan)
-        self._apply_gateway_responses(plan)
-
-    def _upload(self, template: str) -> str:
-        """Where CloudFormation finds the template: one over 51,200 bytes comes from a bucket only."""
-        self.storage.create_bucket(Bucket=_BUCKET)
-        self.storage.put_object(Bucket=_BUCKET, Key="template.json", Body=template.encode())
-        return f"{self.storage.meta.endpoint_url}/{_BUCKET}/template.json"
+        # Gateway responses take effect with the next deployment of the API to its stage.
+        deployed = self.deployed(plan)
+        self.apis.create_deployment(restApiId=deployed.api_id, stageName=deployed.stage)
 
     def deployed(self, plan: Plan) -> Deployed:
         resources = self._resources()
@@ -135,6 +147,12 @@ class Emulator:
                 configuration["FunctionName"]: configuration.get("Environment", {}).get("Variables", {})
                 for configuration in configurations
             },
+            gateway_responses={
+                response["responseType"]: response
+                for response in self.apis.get_gateway_responses(restApiId=api_id)["items"]
+                if not response["defaultResponse"]
+            },
+            compressed_from=self.apis.get_rest_api(restApiId=api_id)["minimumCompressionSize"],
         )
 
     def put_secret(self, secret: str, credentials: Credentials) -> None:
@@ -190,11 +208,3 @@ class Emulator:
             self.dynamodb.update_time_to_live(
                 TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
             )
-
-    def _apply_gateway_responses(self, plan: Plan) -> None:
-        deployed = self.deployed(plan)
-        for kind, response in plan.gateway_responses.items():
-            given = {name: value for name, value in response.items() if value}
-            self.apis.put_gateway_response(restApiId=deployed.api_id, responseType=kind, **given)
-        # They take effect with the next deployment of the API to its stage.
-        self.apis.create_deployment(restApiId=deployed.api_id, stageName=deployed.stage)

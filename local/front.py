@@ -1,18 +1,20 @@
 """The API's own address: maps it to the emulator's, and stands for what of API Gateway the emulator leaves out.
 
-Those are the quotas of size and time, and the envelope of answers that the emulator words itself. Requests that HTTP
-allows and the emulator stumbles over are refused here, as API Gateway refuses them. Nothing of the API is known here but its
-gateway responses, which come from the template.
+Those are the quotas of size and time, compression, the key by which a caller is counted, and the envelope of answers that the
+emulator words itself. Requests that HTTP allows and the emulator stumbles over are refused here, as API Gateway refuses them. All
+that is known of the API is what its template says of the gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import h11
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from local.connections import Connections, Reply
     from local.gateway import GatewayResponses
+    from local.usage import UsageKeys
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 BODY_LIMIT = 10 * 1024 * 1024
@@ -52,6 +55,7 @@ _NOT_FORWARDED = _HOP_BY_HOP | {
     b"host",
     b"content-length",
     b"expect",
+    b"x-api-key",
     b"x-forwarded-for",
     b"x-forwarded-proto",
     b"x-forwarded-port",
@@ -73,16 +77,27 @@ _OTHER_ACCOUNT = b'{"message": "Not Found"}'
 # What the emulator says when a function failed or it stumbled itself, instead of a gateway response.
 _EMULATOR_ERROR = re.compile(rb'\{"message": ".*"\}', re.DOTALL)
 _THROTTLED = b"TooManyRequestsException"
+_WEIGHT_ZERO = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
 
 
 class Front:
     """An ASGI application in front of one stage of one API; `base` is its path at the emulator."""
 
-    def __init__(self, emulator: Connections, base: str, port: int, responses: GatewayResponses) -> None:
+    def __init__(
+        self,
+        emulator: Connections,
+        base: str,
+        port: int,
+        responses: GatewayResponses,
+        usage_keys: UsageKeys,
+        compressed_from: int,
+    ) -> None:
         self._emulator = emulator
         self._base = base.encode()
         self._port = port
         self._responses = responses
+        self._usage_keys = usage_keys
+        self._compressed_from = compressed_from
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +107,8 @@ class Front:
             return
         if "x-request-id" not in response.headers:
             response.headers["X-Request-Id"] = response.headers.get("x-amzn-requestid") or str(uuid.uuid4())
+        if len(response.body) >= self._compressed_from:
+            _compress(response, Headers(scope=scope).get("accept-encoding", ""))
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
@@ -102,16 +119,28 @@ class Front:
             return self._responses.render("REQUEST_TOO_LARGE")
         if not _PATH.fullmatch(path):
             return self._responses.render("BAD_REQUEST_PARAMETERS")
-        target = self._base + path + (b"?" + query if query else b"")
-        headers = [*self._forwarded(scope), (b"content-length", str(len(body)).encode())]
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), self._turns:
-                reply = await self._emulator.exchange(scope["method"].encode(), target, headers, body)
+                reply = await self._exchange(scope, body)
         except TimeoutError:
             return self._responses.render("INTEGRATION_TIMEOUT")
         except OSError:
             return self._responses.render("DEFAULT_5XX")
         return self._returned(reply)
+
+    async def _exchange(self, scope: Scope, body: bytes) -> Reply:
+        """Ask the emulator, with the caller's key; once more where the authorizer has only just named it, or another one."""
+        method, query = scope["method"].encode(), scope["query_string"]
+        # API Gateway hands a path on as it came; the emulator would decode it.
+        path = scope["raw_path"].replace(b"%", b"%25")
+        target = self._base + path + (b"?" + query if query else b"")
+        headers = [*self._forwarded(scope), (b"content-length", str(len(body)).encode())]
+        token = dict(headers).get(b"authorization", b"")
+        key = self._usage_keys.of(token)
+        reply = await self._emulator.exchange(method, target, _with_key(headers, key), body)
+        if reply.status == 403 and (named := self._usage_keys.of(token)) != key:
+            reply = await self._emulator.exchange(method, target, _with_key(headers, named), body)
+        return reply
 
     def _returned(self, reply: Reply) -> Response:
         if reply.status >= 500 and _EMULATOR_ERROR.fullmatch(reply.body):
@@ -140,6 +169,23 @@ class Front:
             (b"x-forwarded-proto", b"http"),
             (b"x-forwarded-port", str(self._port).encode()),
         ]
+
+
+def _with_key(headers: list[tuple[bytes, bytes]], key: bytes | None) -> list[tuple[bytes, bytes]]:
+    return [*headers, (b"x-api-key", key)] if key else headers
+
+
+def _compress(response: Response, accepted: str) -> None:
+    """By gzip, where the client names it: API Gateway takes neither `*` nor silence for it. It knows deflate too."""
+    weights = {
+        name.strip().lower(): weight
+        for name, _, weight in (coding.partition(";") for coding in accepted.split(","))
+    }
+    if "content-encoding" in response.headers or _WEIGHT_ZERO.fullmatch(weights.get("gzip", "q=0")):
+        return
+    response.body = gzip.compress(response.body, mtime=0)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Content-Length"] = str(len(response.body))
 
 
 async def _read(request: Request) -> bytes | None:

@@ -45,6 +45,9 @@ class Options:
     real: Credentials | None
     workers: int
     python_runtime: bool
+    # As good as none unless one is wanted: a limit would be felt by load tests only.
+    member_rate: int
+    cors_origin: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -75,6 +78,8 @@ class Options:
             real=real,
             workers=int(_number(environ, "WAYBILL_WORKERS", 8, 1, 64)),
             python_runtime=environ.get("WAYBILL_RUNTIME_CLIENT", "") == "python",
+            member_rate=int(_number(environ, "WAYBILL_MEMBER_RATE", 5000, 1, 5000)),
+            cors_origin=environ.get("WAYBILL_CORS_ORIGIN", "").strip(),
         )
 
 

@@ -23,6 +23,7 @@ from local.options import ROOT
 from local.pool import Pool, Source
 from local.process import Child, clean_environment
 from local.serving import LOOPBACK, Service, bind, port_of
+from local.usage import UsageKeys
 from local.worker import Answer, Invocation, Worker
 
 if TYPE_CHECKING:
@@ -40,9 +41,13 @@ _RUNTIME = Path(__file__).with_name("runtime.py")
 
 
 class Runner:
-    """The functions of a stack. Its own port is known from the beginning; their environments come with `configure`."""
+    """The functions of a stack. Its own port is known from the beginning; their environments come with `configure`.
+
+    `usage_keys` are what the authorizer has said so far.
+    """
 
     def __init__(self, functions: Sequence[Function], options: Options, state: StateFolder) -> None:
+        self.usage_keys = UsageKeys()
         self._functions = {function.name: function for function in functions}
         self._options = options
         self._state = state
@@ -79,7 +84,7 @@ class Runner:
             self._environments[name] = environment(
                 function, environments[name], endpoint, clock, self._state.path
             )
-            if function.behind_api:
+            if function.behind_api or function.authorizer:
                 self._pools[name].warm()
 
     def _starter(self, function: Function) -> Any:
@@ -101,7 +106,8 @@ class Runner:
 
     async def _invoke(self, request: Request) -> Response:
         headers = request.headers
-        pool = self._pools.get(headers.get("x-amzn-lambda-function-name", ""))
+        name = headers.get("x-amzn-lambda-function-name", "")
+        pool = self._pools.get(name)
         if pool is None:
             return Response("no such function", 404)
         request_id = headers["x-amzn-lambda-request-id"]
@@ -115,6 +121,8 @@ class Runner:
             ),
         )
         answer = await pool.invoke(invocation)
+        if self._functions[name].authorizer and not answer.failed:
+            self.usage_keys.note(invocation.event, answer.body)
         # The emulator takes any status but 2xx for a failed function.
         return Response(answer.body, 500 if answer.failed else 200, media_type="application/json")
 

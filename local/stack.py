@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import socket
     from contextlib import AsyncExitStack
 
+    from local.usage import UsageKeys
     from waybill.clock import Clock
 
 TEMPLATE = ROOT / "template.yaml"
@@ -88,7 +89,7 @@ class Stack:
         runner.configure(self._endpoint, str(self._clock), deployed.environments)
         if simulator:
             await _answering(simulator, f"{self.ready['simulator']}/_sim/clock")
-        await self._start_front(deployed, plan)
+        await self._start_front(deployed, runner.usage_keys)
 
     async def ended_child(self) -> Child:
         """Wait until one of the processes ends by itself."""
@@ -115,6 +116,9 @@ class Stack:
             # As good as none: a limit would be felt by load tests only.
             "ThrottleRate": "10000",
             "ThrottleBurst": "5000",
+            "MemberRate": str(self._options.member_rate),
+            "MemberBurst": str(self._options.member_rate),
+            "CorsOrigin": self._options.cors_origin,
         }
 
     def _plan(self, parameters: dict[str, str]) -> tuple[Plan, bool]:
@@ -192,12 +196,14 @@ class Stack:
             emulator.put_token(deployed.resources["TrackingTable"], self._state.token())
             return deployed
 
-    async def _start_front(self, deployed: Deployed, plan: Plan) -> None:
-        responses = GatewayResponses(plan.gateway_responses)
+    async def _start_front(self, deployed: Deployed, usage_keys: UsageKeys) -> None:
+        responses = GatewayResponses(deployed.gateway_responses)
         base = f"/_aws/execute-api/{deployed.api_id}/{deployed.stage}"
         connections = Connections(LOOPBACK, self._emulator_port)
         self._ends.callback(connections.close)
-        front = Front(connections, base, self._options.api_port, responses)
+        front = Front(
+            connections, base, self._options.api_port, responses, usage_keys, deployed.compressed_from
+        )
         service = Service(
             front,
             [self._front_socket],

@@ -9,7 +9,8 @@ template.yaml itself is read and never changed. What is left out or changed here
   keeps the template's.
 - A function's log goes to one group that is emptied all the time: the emulator writes a stream of three lines for each call and
   would save all of them when it ends. What functions print goes to files.
-- A path's ANY method is written out as the seven methods that it stands for: the emulator's import passes over it.
+- A path's ANY method is written out as the seven methods that it stands for, and the API's gateway responses become resources of
+  their own: the emulator's import passes over both.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _FUNCTION = "AWS::Serverless::Function"
 _LAYER = "AWS::Serverless::LayerVersion"
 _API = "AWS::Serverless::Api"
 _ANY = "x-amazon-apigateway-any-method"
+_RESPONSES = "x-amazon-apigateway-gateway-responses"
 _METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
 
 
@@ -49,6 +51,7 @@ class Function:
     memory: int
     layers: tuple[str, ...]
     behind_api: bool
+    authorizer: bool
 
     @property
     def short_name(self) -> str:
@@ -62,14 +65,13 @@ class Plan:
     digest: str
     template: dict[str, Any]
     functions: tuple[Function, ...]
-    gateway_responses: dict[str, Any]
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         functions = tuple(
             Function(**{**function, "layers": tuple(function["layers"])}) for function in saved["functions"]
         )
-        return cls(saved["digest"], saved["template"], functions, saved["gateway_responses"])
+        return cls(saved["digest"], saved["template"], functions)
 
     def of_type(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical id and properties of the resources of one type."""
@@ -122,8 +124,7 @@ def make_plan(source: Path, parameters: Mapping[str, str]) -> Plan:
     shared.pop("Layers", None)
     for name in folders:
         del resources[name]
-    responses = _gateway_responses(resources)
-    return Plan(digest(source, parameters), _expand(template, values), functions, responses)
+    return Plan(digest(source, parameters), _expand(template, values), functions)
 
 
 def _adjust_function(
@@ -146,8 +147,8 @@ def _adjust_function(
         timeout=float(setting("Timeout", 3)),
         memory=int(setting("MemorySize", 128)),
         layers=tuple(folders[layer] for layer in layers if (ROOT / folders[layer] / "python").is_dir()),
-        behind_api=logical_id in in_apis
-        or any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
+        behind_api=any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
+        authorizer=logical_id in in_apis,
     )
     properties.pop("CodeUri", None)
     properties["InlineCode"] = f"# runs from {function.folder}"
@@ -155,24 +156,6 @@ def _adjust_function(
     properties["LoggingConfig"] = {"LogGroup": DISCARDED_LOG}
     properties["Timeout"] = int(function.timeout + QUEUE_SECONDS)
     return function
-
-
-def _gateway_responses(resources: Mapping[str, Any]) -> dict[str, Any]:
-    """By type, in the words of the API: `{statusCode, responseParameters, responseTemplates}`."""
-    responses: dict[str, Any] = {}
-    for resource in resources.values():
-        if resource["Type"] != _API:
-            continue
-        for kind, response in resource["Properties"].get("GatewayResponses", {}).items():
-            headers = response.get("ResponseParameters", {}).get("Headers", {})
-            responses[kind] = {
-                "statusCode": str(response["StatusCode"]) if "StatusCode" in response else None,
-                "responseParameters": {
-                    f"gatewayresponse.header.{name}": source for name, source in headers.items()
-                },
-                "responseTemplates": dict(response.get("ResponseTemplates", {})),
-            }
-    return responses
 
 
 def _expand(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,8 +169,18 @@ def _expand(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     translator = Translator({}, Parser(), boto_session=Session(region_name="us-east-1"))
     # It changes the template as it goes and adds pseudo parameters to the values, so both are copies.
     expanded = dict(translator.translate(copy.deepcopy(dict(template)), dict(values)))
-    for resource in expanded["Resources"].values():
-        for path in resource.get("Properties", {}).get("Body", {}).get("paths", {}).values():
+    for name, resource in list(expanded["Resources"].items()):
+        body = resource.get("Properties", {}).get("Body", {})
+        for path in body.get("paths", {}).values():
             if (fallback := path.pop(_ANY, None)) is not None:
                 path.update({method: copy.deepcopy(fallback) for method in _METHODS if method not in path})
+        for kind, response in body.pop(_RESPONSES, {}).items():
+            expanded["Resources"][name + kind.title().replace("_", "")] = {
+                "Type": "AWS::ApiGateway::GatewayResponse",
+                "Properties": {
+                    "RestApiId": {"Ref": name},
+                    "ResponseType": kind,
+                    **{setting[0].upper() + setting[1:]: value for setting, value in response.items()},
+                },
+            }
     return expanded

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ import psutil
 import pytest
 
 from local.serving import free_port
+from waybill.access import Token, hash_token, new_token
+from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +49,18 @@ class RunningStack:
         return httpx.Client(
             base_url=self.api, headers=self.authorization, timeout=40, trust_env=False, **options
         )
+
+    def member(self, name: str, *scopes: str) -> httpx.Client:
+        """A client of the API with a token of another member's."""
+        token = new_token()
+        self.tokens.create(Token(hash_token(token), name, frozenset(scopes), int(time.time())))
+        return httpx.Client(
+            base_url=self.api, headers={"Authorization": f"Bearer {token}"}, timeout=40, trust_env=False
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.aws("dynamodb"), self.output("TrackingTable"))
 
     def aws(self, service: str) -> Any:
         """boto3's client of a service of the emulator, whose address only its process knows."""

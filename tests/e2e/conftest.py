@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+import uuid
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,6 +51,30 @@ def stack(start_stack: StartStack) -> Iterator[RunningStack]:
     """One stack for all tests that share it: every test uses tracking numbers of its own."""
     with start_stack() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def fast_stack(start_stack: StartStack) -> Iterator[RunningStack]:
+    """One at 600 times speed, where the gap is over in about three seconds; shared as `stack` is."""
+    with start_stack(SIM_SPEED="600") as running:
+        yield running
+
+
+class NewMember(Protocol):
+    """A client with a token of a member that nobody else is; of the same one again by its `name`."""
+
+    def __call__(self, *scopes: str, name: str = "", on: RunningStack | None = None) -> httpx.Client: ...
+
+
+@pytest.fixture
+def member(stack: RunningStack) -> Iterator[NewMember]:
+    with ExitStack() as ends:
+
+        def made(*scopes: str, name: str = "", on: RunningStack | None = None) -> httpx.Client:
+            name = name or f"member-{uuid.uuid4().hex[:8]}"
+            return ends.enter_context((on or stack).member(name, *(scopes or ("track", "manage"))))
+
+        yield made
 
 
 def copy_project(folder: Path) -> Path:

@@ -24,6 +24,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
     if "spawn" in asked:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=False)
+    if "bytes" in asked:
+        headers = {"Content-Encoding": asked["encoding"]} if "encoding" in asked else {}
+        return {"statusCode": 200, "headers": headers, "body": "x" * int(asked["bytes"])}
     body = {
         "answer": ANSWER,
         "pid": os.getpid(),
@@ -31,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "environment": dict(os.environ),
         "path": sys.path,
         "remaining": context.get_remaining_time_in_millis(),
-        "request": {"path": event["path"], "headers": event["headers"], "body": event["body"]},
+        "request": {name: event[name] for name in ("path", "resource", "headers", "body")},
     }
     headers = {"Content-Type": "application/json", "X-Request-Id": event["requestContext"]["requestId"]}
     return {"statusCode": 200, "headers": headers, "body": json.dumps(body)}

@@ -50,11 +50,12 @@ REFUSED: dict[str, Callable[[RunningStack], bytes]] = {
     "a header of 200,000 letters": lambda stack: request(stack, b"/v1/track", b"X-Long: " + b"a" * 200_000),
     "two lengths": lambda stack: request(stack, b"/v1/track", b"Content-Length: 7"),
     "an unknown method": lambda stack: request(stack, b"/v1/track", method=b"PROPFIND"),
-    "no token": lambda stack: request(stack, b"/v1/track", b"Authorization:"),
-    "bytes for a token": lambda stack: request(stack, b"/v1/track", b"Authorization: Bearer \xff\xfe"),
+    "a method that API Gateway does not route": lambda stack: request(stack, b"/v1/track", method=b"TRACE"),
+    "no token": lambda stack: request(stack, b"/v1/couriers", b"Authorization:"),
+    "bytes for a token": lambda stack: request(stack, b"/v1/couriers", b"Authorization: Bearer \xff\xfe"),
     "an AWS signature": lambda stack: request(
         stack,
-        b"/v1/track",
+        b"/v1/couriers",
         b"Authorization: AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/s3/x, Signature=0",
     ),
     "a presigned query": lambda stack: request(
@@ -102,6 +103,43 @@ def test_a_body_over_the_gateways_limit_is_refused(client: httpx.Client) -> None
     refused = client.post("/v1/track", content=b"a" * (10 * 1024 * 1024 + 1))
     assert refused.status_code == 413
     assert refused.json()["error"]["code_reason"] == "PAYLOAD_TOO_LARGE"
+
+
+def test_a_path_arrives_as_it_was_sent(client: httpx.Client) -> None:
+    for path in ("/v1/parcels/a%40b/%2B%2525", "/v1/parcels/a%2Fb/1", "/v1/parcels/%E5%BF%AB/a+b"):
+        request = client.get(path).json()["request"]
+        assert request["path"] == path
+        assert request["resource"] == "/v1/parcels/{courier}/{number}"
+
+
+# ---- Compression
+
+
+@pytest.mark.parametrize(
+    "accepted", ["gzip", "gzip, deflate, br", "br;q=1.0, GZIP;q=0.001", "identity;q=0, gzip"]
+)
+def test_an_answer_of_a_kilobyte_is_compressed_for_who_asks(client: httpx.Client, accepted: str) -> None:
+    answer = client.get("/v1/track?bytes=1024", headers={"Accept-Encoding": accepted})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < 1024
+    assert answer.text == "x" * 1024
+
+
+@pytest.mark.parametrize("accepted", ["", "*", "identity", "br", "gzip;q=0", "x-gzip, gzip ; q=0.000"])
+def test_an_answer_is_not_compressed_for_who_does_not_ask(client: httpx.Client, accepted: str) -> None:
+    answer = client.get("/v1/track?bytes=5000", headers={"Accept-Encoding": accepted})
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["content-length"] == "5000"
+
+
+def test_a_smaller_answer_and_one_that_is_encoded_already_pass_as_they_are(client: httpx.Client) -> None:
+    gzip = {"Accept-Encoding": "gzip"}
+    small = client.get("/v1/track?bytes=1023", headers=gzip)
+    assert "content-encoding" not in small.headers
+    assert small.headers["content-length"] == "1023"
+    encoded = client.get("/v1/track?bytes=5000&encoding=identity", headers=gzip)
+    assert encoded.headers["content-encoding"] == "identity"
+    assert encoded.headers["content-length"] == "5000"
 
 
 def test_the_function_sees_the_address_that_the_client_used(

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests.e2e.conftest import PROBE_TIMEOUT
@@ -16,8 +17,6 @@ from tests.simulators import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import httpx
 
     from tests.e2e.conftest import StartStack
     from tests.stacks import RunningStack
@@ -120,7 +119,9 @@ def test_a_function_that_fails_is_answered_in_the_envelope(
 
 
 def test_two_hundred_requests_at_once_are_all_answered(probe: RunningStack) -> None:
-    with probe.client() as client, ThreadPoolExecutor(200) as pool:
+    # A pool that keeps fewer connections closes some of them under the threads that use them.
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    with probe.client(limits=limits) as client, ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda _: client.get("/v1/track", params={"sleep": "0.02"}), range(200)))
     assert {answer.status_code for answer in answers} == {200}
     assert 1 < len({answer.json()["pid"] for answer in answers}) <= 8

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "STAGE": "test",
     "CACHE_TABLE": "cache",
     "TRACKING_TABLE": "tracking",
+    "DEFAULT_USAGE_KEY": "key-of-the-default-plan",
     "KUAIDI100_SECRET": "kuaidi100",
     "TAIL_KEY_SECRET": "tail-key",
     "UPSTREAM_LANG": "zh",

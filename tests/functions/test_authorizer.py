@@ -131,6 +131,7 @@ def test_without_a_plan_the_gateway_is_told_no_key(
     monkeypatch: pytest.MonkeyPatch,
     value: str | None,
 ) -> None:
+    monkeypatch.delenv("DEFAULT_USAGE_KEY")
     if value is not None:
         monkeypatch.setenv("DEFAULT_USAGE_KEY", value)
     give()

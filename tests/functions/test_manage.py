@@ -319,7 +319,6 @@ def test_what_changed_since_comes_oldest_first(manage: App) -> None:
     ("field", "value"),
     [
         ("status", "landed"),
-        ("courier", "nobody"),
         ("tag", "a#b"),
         ("tag", ""),
         ("attention", "yes"),
@@ -338,6 +337,12 @@ def test_a_filter_that_is_none_is_named(manage: App, field: str, value: str) -> 
     refused = manage.send("GET", COLLECTION, query={field: value})
     assert refused.status == 400
     assert error(refused)["error_trace"][0]["field"] == field
+
+
+def test_a_courier_that_is_none_is_told_as_everywhere(manage: App) -> None:
+    for method, resource in (("GET", COLLECTION), ("DELETE", ONE)):
+        refused = manage.send(method, resource, path={"order_id": "1"}, query={"courier": "nobody"})
+        assert (refused.status, error(refused)["error_code"]) == (422, "COURIER_UNKNOWN")
 
 
 def test_a_cursor_belongs_to_its_filters(manage: App) -> None:

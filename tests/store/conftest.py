@@ -37,34 +37,34 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
             yield MemoryStore()
         case "moto":
             with mock_aws():
-                yield Cache(_client(), _new(_client(), "CacheTable"))
+                yield Cache(client_of(), new_table(client_of(), "CacheTable"))
         case _:
             url: str = request.getfixturevalue("emulator")
-            yield Cache(_client(url), _new(_client(url), "CacheTable"))
+            yield Cache(client_of(url), new_table(client_of(url), "CacheTable"))
 
 
 @pytest.fixture(params=["moto", "emulator"])
 def dynamodb(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
     if request.param == "emulator":
-        yield _client(request.getfixturevalue("emulator"))
+        yield client_of(request.getfixturevalue("emulator"))
         return
     with mock_aws():
-        yield _client()
+        yield client_of()
 
 
 @pytest.fixture
 def watches(dynamodb: DynamoDBClient) -> Watches:
-    return Watches(dynamodb, _new(dynamodb, "TrackingTable"))
+    return Watches(dynamodb, new_table(dynamodb, "TrackingTable"))
 
 
 @pytest.fixture
 def emulated(emulator: str) -> Watches:
     """On the emulator alone: moto's transactions are none when threads meet in them."""
-    client = _client(emulator)
-    return Watches(client, _new(client, "TrackingTable"))
+    client = client_of(emulator)
+    return Watches(client, new_table(client, "TrackingTable"))
 
 
-def _new(client: DynamoDBClient, logical_id: str) -> str:
+def new_table(client: DynamoDBClient, logical_id: str) -> str:
     return create_table(client, logical_id, f"{logical_id}-{uuid.uuid4().hex[:8]}")
 
 
@@ -105,7 +105,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _client(url: str | None = None) -> DynamoDBClient:
+def client_of(url: str | None = None) -> DynamoDBClient:
     return boto3.client(
         "dynamodb",
         region_name="eu-central-1",

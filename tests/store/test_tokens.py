@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from tests.store.conftest import _client
+from tests.store.conftest import client_of
 from waybill.access import Grant, Token, hash_token
 from waybill.errors import StoreUnavailable, TokenChanged
 from waybill.tokens import KEEP_SECONDS, Tokens
@@ -52,9 +52,9 @@ class Table:
 def table(request: pytest.FixtureRequest) -> Iterator[Table]:
     if request.param == "moto":
         with mock_aws():
-            yield Table(_client())
+            yield Table(client_of())
     else:
-        yield Table(_client(request.getfixturevalue("emulator")))
+        yield Table(client_of(request.getfixturevalue("emulator")))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the gateway does by itself: routes, authorizer, throttling, and its own answers."""
+"""What the gateway does by itself: routes, authorizer, limits, compression, and its own answers, with CORS or without."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Paths = dict[str, dict[str, Any]]
 
 Security = list[dict[str, list[str]]]
 
-OPEN: Security = [{"NONE": []}]
-TOKEN: Security = [{"BearerToken": []}]
+OPEN: Security = []
+TOKEN: Security = [{"BearerToken": []}, {"api_key": []}]
 RESPONSES = {
     "ACCESS_DENIED": "401000 UNAUTHORIZED",
     "API_CONFIGURATION_ERROR": "500999 API_ERROR",
@@ -68,7 +68,7 @@ def test_the_api_has_exactly_the_routes_of_the_table(paths: Paths) -> None:
         path: {method: operation["security"] for method, operation in operations.items()}
         for path, operations in paths.items()
     } == {
-        path: dict.fromkeys([*methods, "ANY"], OPEN if path in routes.OPEN else TOKEN)
+        path: {**dict.fromkeys(methods, OPEN if path in routes.OPEN else TOKEN), "ANY": OPEN}
         for path, methods in routes.ROUTES.items()
     } | {"/{proxy+}": {"ANY": TOKEN}}
 
@@ -103,6 +103,46 @@ def test_there_is_one_stage_throttled_by_the_parameters_and_its_bodies_are_not_l
             "LoggingLevel": "OFF",
         }
     ]
+
+
+def test_answers_of_a_kilobyte_and_more_are_compressed(resources: Resources) -> None:
+    assert resources["Api"]["Properties"]["MinimumCompressionSize"] == 1024
+
+
+def test_a_parameter_inside_the_api_takes_effect_with_the_next_deployment(source: dict[str, Any]) -> None:
+    assert source["Resources"]["Api"]["Properties"]["AlwaysDeploy"] is True
+
+
+# ---- Usage plan
+
+
+def test_the_authorizer_names_the_key_by_which_a_caller_is_counted(
+    resources: Resources, functions: Resources
+) -> None:
+    assert resources["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
+    named = functions["AuthorizerFunction"]["Environment"]["Variables"]["DEFAULT_USAGE_KEY"]
+    key = resources["DefaultApiKey"]["Properties"]
+    assert key["Enabled"] is True
+    assert key["Value"] == named == {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+
+
+def test_the_default_plan_limits_the_stage_by_the_parameters(resources: Resources) -> None:
+    plan = resources["DefaultUsagePlan"]["Properties"]
+    (stage,) = [name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Stage"]
+    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": {"Ref": stage}}]
+    assert plan["Throttle"] == {"RateLimit": {"Ref": "MemberRate"}, "BurstLimit": {"Ref": "MemberBurst"}}
+    assert "Quota" not in plan
+    assert resources["DefaultUsagePlanKey"]["Properties"] == {
+        "KeyId": {"Ref": "DefaultApiKey"},
+        "KeyType": "API_KEY",
+        "UsagePlanId": {"Ref": "DefaultUsagePlan"},
+    }
+
+
+def test_the_api_as_a_whole_takes_more_than_the_default_plan(source: dict[str, Any]) -> None:
+    defaults = {name: parameter["Default"] for name, parameter in source["Parameters"].items()}
+    assert defaults["MemberRate"] < defaults["ThrottleRate"]
+    assert defaults["MemberBurst"] < defaults["ThrottleBurst"]
 
 
 # ---- Authorizer
@@ -166,6 +206,67 @@ def test_a_401_names_the_scheme_that_is_wanted(gateway_responses: dict[str, Any]
 def test_an_answer_that_may_be_tried_again_says_when(gateway_responses: dict[str, Any], kind: str) -> None:
     header = gateway_responses[kind]["responseParameters"]["gatewayresponse.header.Retry-After"]
     assert re.fullmatch(r"'[0-9]+'", header), "a constant stands in quotes"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, code in RESPONSES.items() if code.startswith("429")])
+def test_a_429_names_the_default_policy_and_claims_no_rest(
+    gateway_responses: dict[str, Any], kind: str
+) -> None:
+    headers = gateway_responses[kind]["responseParameters"]
+    assert headers["gatewayresponse.header.RateLimit-Policy"] == {
+        "Fn::Sub": "'\"default\";q=${MemberRate};w=1'"
+    }
+    assert [name for name in headers if "ratelimit" in name.lower()] == [
+        "gatewayresponse.header.RateLimit-Policy"
+    ]
+
+
+@pytest.mark.parametrize("kind", sorted(RESPONSES))
+def test_an_answer_of_the_gateway_may_be_read_by_the_origin_where_one_is_named(
+    gateway_responses: dict[str, Any], source: dict[str, Any], kind: str
+) -> None:
+    assert source["Conditions"]["HasCorsOrigin"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CorsOrigin"}, ""]}]}
+    assert source["Parameters"]["CorsOrigin"]["Default"] == ""
+    headers = gateway_responses[kind]["responseParameters"]
+    cors = {name: value for name, value in headers.items() if "Access-Control" in name}
+    nothing = {"Ref": "AWS::NoValue"}
+    assert cors == {
+        "gatewayresponse.header.Access-Control-Allow-Origin": {
+            "Fn::If": ["HasCorsOrigin", {"Fn::Sub": "'${CorsOrigin}'"}, nothing]
+        },
+        "gatewayresponse.header.Access-Control-Expose-Headers": {
+            "Fn::If": ["HasCorsOrigin", "'X-Request-Id, Retry-After'", nothing]
+        },
+    }
+
+
+def test_preflights_are_answered_by_the_function_and_by_nothing_that_sam_adds(paths: Paths) -> None:
+    assert not [path for path, operations in paths.items() if "OPTIONS" in operations]
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "*", "https://shop.example", "http://localhost:5173", "https://a-b.shop.example:8443"]
+)
+def test_an_origin_is_taken(source: dict[str, Any], origin: str) -> None:
+    assert re.fullmatch(source["Parameters"]["CorsOrigin"]["AllowedPattern"], origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "shop.example",
+        "https://shop.example/",
+        "https://Shop.example",
+        "https://*.shop.example",
+        "https://a.example, https://b.example",
+        "https://a.example'",
+        "null",
+        "**",
+        " ",
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(source: dict[str, Any], origin: str) -> None:
+    assert not re.fullmatch(source["Parameters"]["CorsOrigin"]["AllowedPattern"], origin)
 
 
 # ---- Sample events

@@ -10,11 +10,18 @@ import pytest
 
 Resources = dict[str, dict[str, Any]]
 
-EVERY_FUNCTION = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+EVERY_FUNCTION = {
+    "STAGE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+    "CORS_ORIGIN",
+}
 ENVIRONMENT = {
     "AuthorizerFunction": EVERY_FUNCTION
     | {
         "TRACKING_TABLE",
+        "DEFAULT_USAGE_KEY",
         "JWT_ISSUER",
         "JWT_AUDIENCE",
         "JWT_MEMBER_CLAIM",
@@ -366,6 +373,7 @@ def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
         "ApiUrl",
         "ApiId",
         "ApiStage",
+        "DefaultUsagePlan",
         "TrackingTable",
         "CacheTable",
         "Kuaidi100Secret",

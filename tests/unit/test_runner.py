@@ -212,7 +212,7 @@ Resources:
       GatewayResponses:
         THROTTLED:
           StatusCode: 429
-          ResponseParameters: {Headers: {X-Request-Id: context.requestId, Retry-After: "'1'"}}
+          ResponseParameters: {Headers: {X-Request-Id: context.requestId, Retry-After: !Sub "'${Seconds}'"}}
           ResponseTemplates: {application/json: '{"slow": $context.error.messageString}'}
 """
 
@@ -232,7 +232,11 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
         5,
         ("layers/core",),
     )  # layers/deps is installed, not a folder of sources
-    assert [one.behind_api, guard.behind_api, lonely.behind_api] == [True, True, False]
+    assert [(each.behind_api, each.authorizer) for each in (one, guard, lonely)] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
     kinds = {resource["Type"] for resource in plan.template["Resources"].values()}
     assert "AWS::Lambda::LayerVersion" not in kinds
     ((_, api),) = plan.of_type("AWS::ApiGateway::RestApi")
@@ -245,7 +249,17 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
         "post",
         "put",
     }
-    assert plan.gateway_responses["THROTTLED"]["statusCode"] == "429"
+    ((_, response),) = plan.of_type("AWS::ApiGateway::GatewayResponse")
+    assert response == {
+        "RestApiId": {"Ref": "Api"},
+        "ResponseType": "THROTTLED",
+        "StatusCode": "429",
+        "ResponseParameters": {
+            "gatewayresponse.header.X-Request-Id": "context.requestId",
+            "gatewayresponse.header.Retry-After": {"Fn::Sub": "'${Seconds}'"},
+        },
+        "ResponseTemplates": {"application/json": '{"slow": $context.error.messageString}'},
+    }
     assert type(plan).from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert make_plan(source, {"Stage": "local"}).digest == plan.digest
     assert make_plan(source, {"Stage": "other"}).digest != plan.digest

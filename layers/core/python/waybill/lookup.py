@@ -75,7 +75,8 @@ class Secrets(Protocol):
 class Wanted:
     """What a caller asks: a courier, a normalised number, on whose behalf. `tail` is the phone's last four digits.
 
-    `max_age`: the oldest answer that will do, in seconds; None leaves it to the rules.
+    `max_age`: the oldest answer that will do, in seconds; None leaves it to the rules. What is not `followed` any more is told
+    from what is known, without a call.
     """
 
     courier: Courier
@@ -86,6 +87,7 @@ class Wanted:
     max_age: float | None = None
     origin: str = ""
     to: str = ""
+    followed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Lookup:
                 shared = waited and decision.source == "cache"
                 return _found(known, Serve("coalesced", "another_reader_asked") if shared else decision, now)
             try:
-                credentials = self._may_call(asked_at)
+                credentials = self._may_call(wanted, asked_at)
                 flight = self._ask(wanted, known, flies=True)
                 ours, before, slot = self._take(code, number)
             except (UpstreamUnavailable, StoreUnavailable) as error:
@@ -174,8 +176,12 @@ class Lookup:
             return self._fly(wanted, known, flight, slot, credentials, asked_at)
         raise StoreUnavailable("Too many callers ask about this parcel at once. Ask again.", retry_after=1)
 
-    def _may_call(self, asked_at: float) -> Credentials:
-        """The credentials for a call, if there is time enough left for one."""
+    def _may_call(self, wanted: Wanted, asked_at: float) -> Credentials:
+        """The credentials for a call, if one is wanted and there is time enough left for it."""
+        if not wanted.followed:
+            raise UpstreamUnavailable(
+                "This parcel is no longer followed, so Kuaidi100 is not asked about it."
+            )
         credentials = self.secrets.kuaidi100()
         if self.now() - asked_at > LAST_START_SECONDS * self.rules.second:
             raise UpstreamUnavailable(
@@ -282,7 +288,7 @@ class Lookup:
             fresh = self.secrets.kuaidi100(reread=True)
             if fresh == used:
                 return None
-            self._may_call(asked_at)
+            self._may_call(wanted, asked_at)
             free = lease.capped(replace(settled, next_allowed_at=self.now()), self.rules)
             self.store.swap_lease(code, number, free, taken)
             ours, _, again = self._take(code, number)

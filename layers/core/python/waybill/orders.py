@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from waybill import access, couriers, naming, numbers, shipment_views, views
 from waybill.errors import (
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from waybill.lookup import Found, Lookup
     from waybill.registration import Reflection, Shipments
     from waybill.shipments import Shipment
-
-FOREVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +95,10 @@ class Orders:
             member=ship.member,
             tail=said.tail,
             lang=said.lang,
-            max_age=FOREVER if ship.completed_at is not None else max_age,
+            max_age=max_age,
             origin=said.origin,
             to=said.to,
+            followed=ship.completed_at is None,
         )
         try:
             found = self.lookup.track(wanted)

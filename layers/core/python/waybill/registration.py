@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from waybill import freshness, watches
+from waybill import couriers, freshness, watches
 from waybill.errors import (
     InvalidField,
     NotForwarded,
@@ -106,10 +106,7 @@ class Shipments:
             PhoneRequired: the courier shows nothing without one.
             ShipmentExists: it stands there with other content.
         """
-        if courier.requires_phone and registration.tail is None:
-            raise PhoneRequired(
-                f"{courier.code} shows a parcel only to who knows a phone number of it. Send the sender's or the recipient's."
-            )
+        _demand_phone(courier, registration)
         now = self.now()
         ship = Shipment(
             member=member,
@@ -190,12 +187,14 @@ class Shipments:
 
         Raises:
             OrderNotFound, ShipmentAmbiguous: as `one`.
+            PhoneRequired: as `register`.
         """
 
         def changed(ship: Shipment) -> Shipment | None:
             registration = how(ship.registration)
             if registration == ship.registration:
                 return None
+            _demand_phone(couriers.find(ship.courier), registration)
             return replace(ship, registration=registration, updated_at=self.now())
 
         return self._change(which, changed)
@@ -223,12 +222,14 @@ class Shipments:
             raise _not_found(which)
 
     def succeed(self, which: Which, courier: Courier, number: str, tail: str | None) -> tuple[Shipment, bool]:
-        """The shipment under which another courier carries a forwarded parcel on, linked with it; it has its registration.
+        """The shipment under which another courier carries a forwarded parcel on, linked with it, and whether it is new.
+
+        A new one has the registration of the old; one that is there already keeps its own.
 
         Raises:
             NotForwarded: the parcel was not handed to another courier, as far as is known.
             InvalidField: a parcel cannot succeed itself.
-            PhoneRequired, ShipmentExists: as `register`.
+            PhoneRequired: as `register`.
         """
         old = self.one(which)
         if old.standing.substatus != FORWARDED and old.successor is None:
@@ -239,17 +240,28 @@ class Shipments:
         link = Link(courier.code, number)
         if link == old.link:
             raise InvalidField("tracking_number", "A parcel cannot be its own successor.")
-        registration = replace(old.registration, tail=tail or old.registration.tail)
-        new, created = self.register(
-            old.member, old.order_id, courier, number, registration, predecessor=old.link
-        )
-        self.watches.change(
-            old,
-            lambda ship: (
-                replace(ship, successor=link, updated_at=self.now()) if ship.successor != link else None
-            ),
-        )
+        stands, created = self.watches.get(old.member, old.order_id, link), False
+        if stands is None:
+            registration = replace(old.registration, tail=tail or old.registration.tail)
+            stands, created = self.register(
+                old.member, old.order_id, courier, number, registration, predecessor=old.link
+            )
+        new = self._linked(stands, predecessor=old.link)
+        self._linked(old, successor=link)
         return new, created
+
+    def _linked(
+        self, ship: Shipment, *, predecessor: Link | None = None, successor: Link | None = None
+    ) -> Shipment:
+        def changed(stands: Shipment) -> Shipment | None:
+            linked = replace(
+                stands,
+                predecessor=predecessor or stands.predecessor,
+                successor=successor or stands.successor,
+            )
+            return replace(linked, updated_at=self.now()) if linked != stands else None
+
+        return self.watches.change(ship, changed) or ship
 
     def page(
         self, member: str, filters: Filters, limit: int, after: Place | None
@@ -272,6 +284,13 @@ class Shipments:
             if not page.more:
                 return found, None
         return found, after
+
+
+def _demand_phone(courier: Courier | None, registration: Registration) -> None:
+    if courier and courier.requires_phone and registration.tail is None:
+        raise PhoneRequired(
+            f"{courier.code} shows a parcel only to who knows a phone number of it. Send the sender's or the recipient's."
+        )
 
 
 def _not_found(which: Which) -> OrderNotFound:

@@ -60,7 +60,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status."""
+    """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status.
+
+    `attention` is why somebody should look at the parcel: a status out of `NEED_ATTENTION`.
+    """
 
     status: Status = PENDING
     substatus: str | None = None

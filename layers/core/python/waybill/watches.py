@@ -350,4 +350,4 @@ def _place(item: Item, index: Index) -> Place:
 
 
 def _number(value: float) -> Item:
-    return {"N": repr(round(value, 3))}
+    return {"N": repr(value)}

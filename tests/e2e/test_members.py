@@ -1,0 +1,389 @@
+"""What is one member's is nothing to another: every route, with every kind of identifier that is not one's own.
+
+A member that sends what is another's gets, byte for byte, what it gets for something that exists nowhere; and nothing of the
+other's changes. Parcels themselves belong to nobody: who knows a number may ask about it, or has to know its phone, too.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import parcels
+from tests.parcels import COLLECTED, DELIVERED, REDIRECTED, new_number, new_order, register, script
+from waybill.routes import ROUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from tests.e2e.conftest import NewMember
+    from tests.stacks import RunningStack
+
+LIST = "/v1/shipments"
+PHONE = "8000"
+OWN = "own"
+"""The order that the curious member has itself; its parcel was forwarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All that names something of a member. What is shown of it is compared with these words blanked out."""
+
+    order: str
+    number: str
+    forwarded: str
+    successor: str
+    key: str
+    tag: str
+    cursor: str
+    etag: str
+    since: str
+    status: str
+    courier: str
+
+    def blank(self, text: str) -> str:
+        for field in fields(self):
+            if field.name not in {"status", "courier", "since"}:
+                text = text.replace(getattr(self, field.name), f"<{field.name}>")
+        text = re.sub(r'(?<="next_cursor":")[^"]+', "<next>", text)
+        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>", text)
+        return re.sub(r"shp_[0-9a-f]{20}", "<id>", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    path: str
+    query: dict[str, str] | None = None
+    json: Any = None
+    headers: dict[str, str] | None = None
+
+
+def about_orders(action: str = "", json: Any = None) -> list[Callable[[Names], Sent]]:
+    """The ways to name a shipment on a path that has an order in it."""
+    path = f"{LIST}/{{}}{action}" if not action.startswith("/v1") else f"{action}/{{}}"
+    return [
+        lambda names: Sent(path.format(names.order), json=json),
+        lambda names: Sent(path.format(names.order), {"tracking_number": names.number}, json),
+        lambda names: Sent(path.format(names.order), {"tracking_number": names.successor}, json),
+        lambda names: Sent(path.format(names.order), {"courier": names.courier}, json),
+        lambda names: Sent(path.format(OWN), {"tracking_number": names.number}, json),
+        lambda names: Sent(path.format(OWN), {"tracking_number": names.successor}, json),
+        lambda names: Sent(path.format(OWN), {"courier": names.courier}, json),
+        lambda names: Sent(path.format(names.number), json=json),
+        lambda names: Sent(path.format(names.order), None, json, {"If-None-Match": names.etag}),
+        lambda names: Sent(path.format(names.order), None, json, {"Idempotency-Key": names.key}),
+    ]
+
+
+def shipment_of(names: Names, **others: Any) -> dict[str, Any]:
+    return {"order_id": names.order, "tracking_number": names.number, "phone": PHONE, **others}
+
+
+MATRIX: dict[tuple[str, str], list[Callable[[Names], Sent]]] = {
+    ("POST", "/v1/track"): [
+        lambda names: Sent("/v1/track", json={"expCode": "shunfeng", "expNo": names.number}),
+        lambda names: Sent("/v1/track", json={"expCode": "auto", "expNo": names.successor}),
+        lambda names: Sent("/v1/track", json={"expCode": "auto", "expNo": names.order}),
+        lambda names: Sent(
+            "/v1/track",
+            json={"expCode": "shunfeng", "expNo": names.number},
+            headers={"Idempotency-Key": names.key},
+        ),
+    ],
+    ("GET", "/v1/parcels/{courier}/{number}"): [
+        lambda names: Sent(f"/v1/parcels/shunfeng/{names.number}"),
+        lambda names: Sent(f"/v1/parcels/auto/{names.successor}"),
+        lambda names: Sent(f"/v1/parcels/shunfeng/{names.number}", {"max_age": "3000000"}),
+        lambda names: Sent(f"/v1/parcels/shunfeng/{names.number}", headers={"If-None-Match": names.etag}),
+        lambda names: Sent(f"/v1/parcels/yuantong/{names.order}", {"max_age": "x"}),
+    ],
+    ("GET", "/v1/couriers"): [
+        lambda names: Sent("/v1/couriers", {"q": names.order}),
+        lambda names: Sent("/v1/couriers", {"q": names.number}),
+        lambda names: Sent("/v1/couriers", {"q": names.tag}),
+    ],
+    ("GET", "/v1/couriers/detect"): [
+        lambda names: Sent("/v1/couriers/detect", {"number": names.number}),
+        lambda names: Sent("/v1/couriers/detect", {"number": names.successor}),
+    ],
+    ("GET", "/v1/statuses"): [lambda names: Sent("/v1/statuses", headers={"If-None-Match": names.etag})],
+    ("GET", "/v1/health"): [lambda names: Sent("/v1/health", {"order_id": names.order})],
+    ("GET", "/v1/tracking/get/{order_id}"): about_orders("/v1/tracking/get"),
+    ("GET", "/v1/tracking/get"): [
+        lambda names: Sent("/v1/tracking/get", {"tracking_number": names.number}),
+        lambda names: Sent("/v1/tracking/get", {"tracking_number": names.successor}),
+        lambda names: Sent("/v1/tracking/get", {"tracking_number": names.order}),
+        lambda names: Sent("/v1/tracking/get", {"order_id": names.order}),
+        lambda names: Sent(
+            "/v1/tracking/get", {"tracking_number": names.number}, None, {"If-None-Match": "*"}
+        ),
+    ],
+    ("GET", LIST): [
+        lambda names: Sent(LIST, {"cursor": names.cursor, "limit": "1"}),
+        lambda names: Sent(LIST, {"cursor": names.cursor}),
+        lambda names: Sent(LIST, {"tag": names.tag}),
+        lambda names: Sent(LIST, {"tag": names.tag, "status": names.status}),
+        lambda names: Sent(LIST, {"courier": names.courier}),
+        lambda names: Sent(LIST, {"status": names.status}),
+        lambda names: Sent(LIST, {"updated_since": names.since}),
+        lambda names: Sent(LIST, headers={"If-None-Match": names.etag}),
+        lambda names: Sent(LIST, {"order_id": names.order, "tracking_number": names.number}),
+    ],
+    ("POST", LIST): [
+        lambda names: Sent(LIST, json=shipment_of(names)),
+        lambda names: Sent(LIST, json=shipment_of(names, tags=[names.tag])),
+        lambda names: Sent(LIST, json={**shipment_of(names), "phone": "1111"}),
+        lambda names: Sent(LIST, json={**shipment_of(names), "phone": None}),
+        lambda names: Sent(LIST, json={**shipment_of(names), "tracking_number": names.successor}),
+        lambda names: Sent(LIST, json={**shipment_of(names), "order_id": OWN}),
+        lambda names: Sent(LIST, json=shipment_of(names), headers={"Idempotency-Key": names.key}),
+        lambda names: Sent(LIST, json={}, headers={"Idempotency-Key": names.key}),
+    ],
+    ("POST", f"{LIST}/batch"): [
+        lambda names: Sent(
+            f"{LIST}/batch",
+            json={
+                "shipments": [
+                    shipment_of(names),
+                    {**shipment_of(names), "phone": None},
+                    {**shipment_of(names), "tracking_number": names.successor},
+                    {**shipment_of(names), "order_id": OWN},
+                    names.order,
+                ]
+            },
+        ),
+        lambda names: Sent(
+            f"{LIST}/batch",
+            json={"shipments": [shipment_of(names)]},
+            headers={"Idempotency-Key": names.key},
+        ),
+    ],
+    ("GET", f"{LIST}/{{order_id}}"): about_orders(),
+    ("PATCH", f"{LIST}/{{order_id}}"): about_orders(json={"tags": ["theirs"], "phone": "1111"}),
+    ("DELETE", f"{LIST}/{{order_id}}"): about_orders(),
+    ("POST", f"{LIST}/{{order_id}}/refresh"): about_orders("/refresh"),
+    ("POST", f"{LIST}/{{order_id}}/complete"): about_orders("/complete"),
+    ("POST", f"{LIST}/{{order_id}}/successor"): [
+        *about_orders("/successor", json={"tracking_number": "SF9999999999999", "phone": PHONE}),
+        *(
+            lambda names, named=named: Sent(
+                f"{LIST}/{OWN}/successor",
+                json={"tracking_number": getattr(names, named), "phone": PHONE},
+            )
+            for named in ("number", "successor", "forwarded")
+        ),
+    ],
+    ("GET", "/v1/openapi.json"): [lambda names: Sent("/v1/openapi.json", {"order_id": names.order})],
+    ("GET", "/v1/docs"): [lambda names: Sent("/v1/docs", {"order_id": names.order})],
+    ("GET", "/v1/docs/{asset}"): [
+        lambda names: Sent(f"/v1/docs/{names.order}"),
+        lambda names: Sent(f"/v1/docs/{names.number}"),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A member with two orders: one delivered, one forwarded and linked. All its parcels want a phone."""
+
+    client: httpx.Client
+    names: Names
+    stack: RunningStack
+
+    def all(self) -> str:
+        """Everything that is the member's, as it is told."""
+        names, client = self.names, self.client
+        paths = [
+            LIST,
+            f"{LIST}?tag={names.tag}",
+            f"{LIST}?status=delivered",
+            f"{LIST}?updated_since=2000-01-01T00:00:00Z",
+            f"/v1/tracking/get/{names.order}",
+            f"/v1/tracking/get?tracking_number={names.successor}",
+        ]
+        answers = [client.get(path) for path in paths]
+        assert {answer.status_code for answer in answers} == {200}
+        return "\n".join(answer.text for answer in answers)
+
+    def calls(self) -> int:
+        names = self.names
+        return sum(
+            parcels.calls_of(self.stack, each) for each in (names.number, names.forwarded, names.successor)
+        )
+
+
+@pytest.fixture(scope="module")
+def owner(stack: RunningStack) -> Iterator[Owner]:
+    sf: dict[str, Any] = {"courier": "shunfeng", "phone": PHONE}
+    number = script(stack, new_number("SF"), COLLECTED, {**DELIVERED, "text": "已签收，门口"}, **sf)
+    forwarded = script(stack, new_number("SF"), COLLECTED, REDIRECTED, **sf)
+    successor = script(stack, new_number("SF"), COLLECTED, **sf)
+    key, tag, order = str(uuid.uuid4()), f"tag-{uuid.uuid4().hex[:8]}", new_order()
+    with stack.member(f"owner-{uuid.uuid4().hex[:8]}", "track", "manage") as client:
+        body = {"order_id": order, "tracking_number": number, "phone": PHONE, "tags": [tag]}
+        client.post(LIST, json=body, headers={"Idempotency-Key": key}).raise_for_status()
+        client.post(
+            f"{LIST}/batch",
+            json={"shipments": [{**body, "order_id": "in-a-batch"}]},
+            headers={"Idempotency-Key": key},
+        ).raise_for_status()
+        register(client, "other", forwarded, phone=PHONE, tags=[tag])
+        seen = client.get(f"{LIST}/{order}")
+        assert seen.json()["status"] == "delivered"
+        client.get(f"{LIST}/other").raise_for_status()
+        linked = {"tracking_number": successor, "phone": PHONE}
+        client.post(f"{LIST}/other/successor", json=linked).raise_for_status()
+        client.get(f"{LIST}/other").raise_for_status()
+        cursor = client.get(LIST, params={"limit": "1"}).json()["next_cursor"]
+        names = Names(
+            order,
+            number,
+            forwarded,
+            successor,
+            key,
+            tag,
+            cursor,
+            seen.headers["ETag"],
+            seen.json()["updated_at"],
+            "delivered",
+            "shunfeng",
+        )
+        yield Owner(client, names, stack)
+
+
+@pytest.fixture(scope="module")
+def nowhere(stack: RunningStack, owner: Owner) -> Names:
+    """Names of the same kinds and lengths; what the cursor names was there once."""
+    with stack.member(f"gone-{uuid.uuid4().hex[:8]}", "track", "manage") as gone:
+        orders = [new_order() for _ in range(2)]
+        for order in orders:
+            register(gone, order, new_number("SF"), phone=PHONE)
+        cursor = gone.get(LIST, params={"limit": "1"}).json()["next_cursor"]
+        for order in orders:
+            gone.delete(f"{LIST}/{order}").raise_for_status()
+    return Names(
+        new_order(),
+        new_number("SF"),
+        new_number("SF"),
+        new_number("SF"),
+        str(uuid.uuid4()),
+        f"tag-{uuid.uuid4().hex[:8]}",
+        cursor,
+        f'"{uuid.uuid4().hex}"',
+        owner.names.since.replace("20", "19", 1),
+        "returned",
+        "debangkuaidi",
+    )
+
+
+@pytest.fixture(scope="module")
+def own_number(stack: RunningStack, owner: Owner) -> str:
+    """Of a forwarded parcel that wants no phone and is known already."""
+    number = script(stack, new_number(), COLLECTED, REDIRECTED)
+    owner.client.get(f"/v1/parcels/yuantong/{number}").raise_for_status()
+    return number
+
+
+def told(client: httpx.Client, method: str, sent: Sent, names: Names) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body of an answer, without what differs from one request to the next."""
+    body: dict[str, Any] = {} if sent.json is None else {"json": sent.json}
+    answer = client.request(method, sent.path, params=sent.query, headers=sent.headers, **body)
+    headers = {
+        name: names.blank(text)
+        for name, text in answer.headers.items()
+        if name not in {"date", "content-length"} and not name.startswith(("x-request-id", "x-amz"))
+    }
+    if headers.get("etag", "<etag>") != "<etag>":
+        headers["etag"] = "one of what is shown, which names and times are part of"
+    return answer.status_code, headers, names.blank(answer.text)
+
+
+def clear(client: httpx.Client) -> None:
+    """Forget what a probe has registered."""
+    for each in client.get(LIST).json()["shipments"]:
+        if not each["tracking_number"].startswith("YT"):
+            query = {"tracking_number": each["tracking_number"]}
+            client.delete(f"{LIST}/{each['order_id']}", params=query).raise_for_status()
+
+
+def test_the_matrix_has_every_route_of_the_api() -> None:
+    assert MATRIX.keys() == {(method, path) for path, methods in ROUTES.items() for method in methods}
+    assert all(MATRIX.values())
+
+
+@pytest.mark.parametrize(("method", "path"), MATRIX)
+def test_what_is_anothers_is_told_like_what_is_nowhere(
+    owner: Owner, nowhere: Names, own_number: str, member: NewMember, method: str, path: str
+) -> None:
+    before, calls = owner.all(), owner.calls()
+    shown: list[list[tuple[int, dict[str, str], str]]] = []
+    for names in (owner.names, nowhere):
+        curious = member()
+        register(curious, OWN, own_number)
+        shown.append([])
+        for probe in MATRIX[method, path]:
+            shown[-1].append(told(curious, method, probe(names), names))
+            if method == "POST":
+                clear(curious)
+    for number, (of_another, of_nobody) in enumerate(zip(*shown, strict=True)):
+        assert of_another == of_nobody, number
+        assert of_another[0] < 500, number
+        for secret in ("签收，", "已收取", '"status":"delivered",', owner.names.tag):
+            assert secret not in of_another[2] or path == "/v1/statuses", number
+    assert owner.all() == before
+    assert owner.calls() == calls
+
+
+def test_a_parcel_that_wants_no_phone_tells_of_the_parcel_and_nothing_of_whose_it_is(
+    stack: RunningStack, owner: Owner, member: NewMember
+) -> None:
+    number, order = script(stack, new_number(), COLLECTED, DELIVERED), new_order()
+    said = {"tags": ["geheim"], "metadata": {"geheim": "1"}, "to": "geheim", "origin_country": "geheim"}
+    register(owner.client, order, number, **said, notify={"email": "geheim@example.com"})
+    owner.client.get(f"{LIST}/{order}").raise_for_status()
+    curious = member()
+    answers = [
+        curious.get(f"/v1/parcels/yuantong/{number}"),
+        curious.post("/v1/track", json={"expCode": "yuantong", "expNo": number}),
+        curious.post(LIST, json={"order_id": OWN, "tracking_number": number}),
+        curious.get(f"{LIST}/{OWN}"),
+        curious.get(f"/v1/tracking/get/{OWN}"),
+    ]
+    for answer in answers:
+        assert answer.is_success
+        assert "geheim" not in answer.text
+        assert order not in answer.text
+    owner.client.delete(f"{LIST}/{order}").raise_for_status()
+    assert curious.get(f"{LIST}/{OWN}").json()["status"] == "delivered", "another's end is not one's own"
+
+
+def test_two_members_with_the_same_order_and_parcel_have_a_shipment_each(
+    owner: Owner, member: NewMember
+) -> None:
+    before = owner.all()
+    other, names = member(), owner.names
+    made = register(other, names.order, names.number, phone=PHONE, lang="en")
+    assert made["id"] not in before
+    other.patch(f"{LIST}/{names.order}", json={"tags": ["theirs"]}).raise_for_status()
+    other.post(f"{LIST}/{names.order}/complete").raise_for_status()
+    other.delete(f"{LIST}/{names.order}").raise_for_status()
+    assert owner.all() == before
+
+
+def test_a_members_name_cannot_reach_into_anothers_keys(member: NewMember) -> None:
+    """Keys are made of a member and a value with a # between them, and members may be called anything."""
+    name = f"m-{uuid.uuid4().hex[:8]}"
+    one = member(name=name)
+    register(one, "o", new_number(), tags=["t"])
+    for near in (f"{name}#", f"{name}#o", f"{name}#t", f"{name}#pending", f"#{name}", name[:-1]):
+        curious = member(name=near)
+        for path in (LIST, f"{LIST}?status=pending", f"{LIST}?tag=t", f"{LIST}?courier=yuantong"):
+            assert curious.get(path).json()["shipments"] == []
+        assert curious.get(f"{LIST}/o").status_code == 404
+    assert len(one.get(LIST).json()["shipments"]) == 1
