@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 SCHEMAS: Final = "#/components/schemas/"
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON: Final = "application/json"
 BEARER: Final = "accessToken"
 ABOUT: Final = """\
@@ -49,7 +48,6 @@ def _document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Waybill", "version": _version(), "description": ABOUT},
-        "jsonSchemaDialect": DIALECT,
         "servers": [
             {
                 "url": "{base}",
