@@ -27,8 +27,12 @@ check: .venv/ready .venv-ministack/ready .venv-sam/ready ## what CI runs: style,
 	$(PY) -m mypy
 	for app in functions/*/app.py; do $(PY) -m mypy $$app || exit 1; done
 	.venv/bin/lint-imports
+	$(PY) -m tools.openapi --check
 	.venv-sam/bin/sam validate --lint
 	$(PY) -m pytest
+
+openapi: .venv/ready ## the OpenAPI document, made of the code; BREAKING=1 for one that breaks clients
+	@$(PY) -m tools.openapi $(if $(BREAKING),--breaking)
 
 format: .venv/ready ## put code into its form
 	$(PY) -m ruff check --fix-only --quiet .
@@ -83,4 +87,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean
+.PHONY: help run test check openapi format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean

@@ -223,3 +223,8 @@ def _watched(loaded: AnyApp) -> AnyApp:
 @pytest.fixture
 def number() -> str:
     return f"YT9{next(NUMBERS):012}"
+
+
+@pytest.fixture
+def docs(environment: dict[str, str]) -> App:  # noqa: ARG001 - in force, not used
+    return App(load("docs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functions.conftest import EVENTS, App, Context, Query, load, sample
+from tests.functions.conftest import EVENTS, App, Context, Query, sample
 from waybill.routes import ROUTES
 
 STATUSES = {
@@ -26,10 +26,10 @@ STATUSES = {
 @pytest.mark.parametrize(
     "name", sorted(path.stem for path in EVENTS.glob("*.json") if "authorizer" not in path.stem)
 )
-def test_every_sample_event_is_answered(query: Query, manage: App, name: str) -> None:
+def test_every_sample_event_is_answered(query: Query, manage: App, docs: App, name: str) -> None:
     event = sample(name)
     function = ROUTES.get(event["resource"], {}).get(event["httpMethod"], "query")
-    apps = {"query": query.app, "manage": manage.app, "docs": load("docs")}
-    answer = apps[function].handler(event, Context())
+    app = {"query": query, "manage": manage, "docs": docs}[function].app
+    answer = app.handler(event, Context())
     assert answer["statusCode"] == STATUSES.get(name, 200)
     assert answer["headers"]["X-Request-Id"] == event["requestContext"]["requestId"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 Operations = dict[tuple[str, str], Schema]
-Seen = tuple[tuple[str, str], ...]
+Seen = tuple[tuple[int, int], ...]
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
@@ -122,15 +122,12 @@ class _Sides:
 
     def _within(self, narrow: Schema, wide: Schema, where: str, seen: Seen) -> Iterator[str]:
         """Why the narrow schema does not lie within the wide one."""
-        pair = (narrow.get("$ref", ""), wide.get("$ref", ""))
-        if any(pair) and pair in seen:
-            return
         from_narrow, from_wide = (self.old, self.new) if self.inputs else (self.new, self.old)
         choices = list(_variants(from_wide, wide))
         for each in _variants(from_narrow, narrow):
             alike = [choice for choice in choices if choice.get("type") in {None, *_types(each)}]
             if alike:
-                found = [list(self._fit(each, choice, where, (*seen, pair))) for choice in alike]
+                found = [list(self._fit(each, choice, where, seen)) for choice in alike]
                 yield from min(found, key=len)
             else:
                 types = ", ".join(choice.get("type", "anything") for choice in choices)
@@ -141,12 +138,22 @@ class _Sides:
         return f"{where}: {what} was {was}, is {now}"
 
     def _fit(self, narrow: Schema, wide: Schema, where: str, seen: Seen) -> Iterator[str]:
+        """As `_within`, for one type each. `seen` are the pairs that are being compared: a schema may refer to itself."""
+        pair = (id(narrow), id(wide))
+        if pair in seen:
+            return
+        seen = (*seen, pair)
         yield from self._values(narrow, wide, where)
         yield from self._fields(narrow, wide, where, seen)
         for part in ("items", "additionalProperties", "propertyNames"):
             inner, outer = narrow.get(part), wide.get(part)
             if isinstance(outer, dict) and inner is not False:
                 yield from self._within(inner or {}, outer, f"{where}: {part}", seen)
+        inner, outer = narrow.get("patternProperties", {}), wide.get("patternProperties", {})
+        if inner.keys() != outer.keys():
+            yield self._changed(where, "names of fields", [*inner], [*outer])
+        for pattern in [each for each in inner if each in outer]:
+            yield from self._within(inner[pattern], outer[pattern], f"{where}: {pattern}", seen)
 
     def _values(self, narrow: Schema, wide: Schema, where: str) -> Iterator[str]:
         values, allowed = _enumerated(narrow), _enumerated(wide)

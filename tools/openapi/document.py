@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 SCHEMAS: Final = "#/components/schemas/"
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON: Final = "application/json"
 BEARER: Final = "accessToken"
 ABOUT: Final = """\
@@ -49,7 +48,6 @@ def _document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Waybill", "version": _version(), "description": ABOUT},
-        "jsonSchemaDialect": DIALECT,
         "servers": [
             {
                 "url": "{base}",
@@ -236,6 +234,8 @@ def _answer(answer: Answer, refs: dict[Any, Json], told: Json) -> Json:
             media_type: {"schema": schema, **({"examples": told[media_type]} if media_type in told else {})}
             for media_type in answer.media_types
         }
+        if answer.example is not None:
+            shown["content"][JSON]["example"] = answer.example
     return shown
 
 

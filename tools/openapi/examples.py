@@ -116,9 +116,13 @@ def _ask(service: Service, operation: Operation, sent: Sent) -> Told:
 @contextmanager
 def aws() -> Iterator[None]:
     """An AWS in memory, for as many examples as there are."""
+    level = observe.logger.log_level
     observe.logger.setLevel("CRITICAL")
-    with mock_aws():
-        yield
+    try:
+        with mock_aws():
+            yield
+    finally:
+        observe.logger.setLevel(level)
         _dynamodb.cache_clear()
 
 

@@ -52,6 +52,14 @@ OPEN: Final = (
                     "properties": {"openapi": {"type": "string", "pattern": r"^3\.1\."}},
                 },
                 headers=CACHED,
+                # The whole would hold itself.
+                example={
+                    "openapi": "3.1.0",
+                    "info": {"title": "Waybill", "version": "1.0.0"},
+                    "servers": [{"url": "https://api.example.com"}],
+                    "paths": {},
+                    "components": {},
+                },
             ),
             304: unchanged(),
         },

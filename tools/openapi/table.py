@@ -60,6 +60,8 @@ class Answer:
     model: Any = None
     headers: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ("application/json",)
+    example: Any = None
+    """Where no example of the operation can show one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

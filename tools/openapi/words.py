@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
+
+from waybill.freshness import Source
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-Id": {
@@ -37,7 +39,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
     "X-Waybill-Source": {
         "description": "Where the answer came from (`freshness.source`). Left out where there is no parcel to show.",
-        "schema": {"type": "string", "enum": ["live", "cache", "coalesced", "stale"]},
+        "schema": {"type": "string", "enum": list(get_args(Source))},
     },
     "X-Waybill-Fetched-At": {
         "description": "When the courier was asked. Left out where there is no parcel to show.",

@@ -4,4 +4,6 @@ Flat modules, imported one way (the contract in `.importlinter` proves it)::
 
     functions -> settings, observe -> use cases (lookup, access, api) -> adapters (cache, tracking, kuaidi100, secrets)
               -> pure (freshness, couriers, numbers, phones, privacy, statuses) -> model -> errors
+
+`fields` and `requests` say what is taken, `answers` and `shipment_views` what is given; the OpenAPI document is made of them.
 """

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = "Idempotency-Key"
 KEPT_SECONDS: Final = 86_400
-_KEY: Final = re.compile(
+KEY: Final = re.compile(
     r'"(?P<quoted>[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"|(?P<bare>[\x21\x23-\x7e]{1,255})'
 )
 """A string of structured fields (RFC 9651, section 3.3.3), or the bare text that many clients send."""
@@ -70,7 +70,7 @@ class Idempotency:
         given = request.headers.get(HEADER.lower())
         if given is None:
             return answer()
-        match = _KEY.fullmatch(given.strip())
+        match = KEY.fullmatch(given.strip())
         if match is None:
             raise InvalidField(
                 HEADER, "A key has 1 to 255 printable ASCII characters, as a UUID, in double quotes."

@@ -1,0 +1,49 @@
+"""The running stack is asked all that its document allows and much that it forbids, and keeps to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from tests.stacks import RunningStack
+
+HERE = Path(__file__).parent
+CASES = 2000
+
+
+def test_the_stack_does_what_its_document_says(stack: RunningStack) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
+            *("run", f"{stack.api}/v1/openapi.json", "--no-color"),
+            *("--header", f"Authorization: Bearer {stack.token}"),
+        ],
+        cwd=stack.state,
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    generated = re.search(r"(\d+) generated", done.stdout)
+    assert generated, done.stdout
+    assert int(generated[1]) >= CASES
+    assert re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", done.stdout), done.stdout
+
+
+def test_the_document_names_the_address_of_the_stack_and_the_page_loads(stack: RunningStack) -> None:
+    with httpx.Client(base_url=stack.api, trust_env=False) as visitor:
+        assert visitor.get("/v1/openapi.json").json()["servers"] == [{"url": stack.api}]
+        page = visitor.get("/v1/docs")
+        assert page.status_code == 200
+        for file in re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text):
+            loaded = visitor.get(page.url.join(file))
+            assert loaded.status_code == 200
+            assert len(loaded.content) > 100
