@@ -444,7 +444,6 @@ def test_a_cursor_of_another_list_and_one_that_is_none_are_refused(member: NewMe
     ("field", "value"),
     [
         ("status", "lost"),
-        ("courier", "nobody"),
         ("tag", "a#b"),
         ("tag", ""),
         ("attention", "yes"),
@@ -459,6 +458,13 @@ def test_a_cursor_of_another_list_and_one_that_is_none_are_refused(member: NewMe
 def test_a_filter_that_makes_no_sense_is_named(member: NewMember, field: str, value: str) -> None:
     error = refusal(member().get(LIST, params={field: value}), 400)
     assert error["error_trace"][0]["field"] == field
+
+
+def test_a_courier_that_does_not_exist_is_422_wherever_it_is_named(member: NewMember) -> None:
+    client, body = member(), {"order_id": new_order(), "tracking_number": new_number(), "courier": "nobody"}
+    for answer in (client.get(LIST, params={"courier": "nobody"}), client.post(LIST, json=body)):
+        error = refusal(answer, 422)
+        assert (error["error_code"], error["error_trace"][0]["field"]) == ("COURIER_UNKNOWN", "courier")
 
 
 # ---- Changing
