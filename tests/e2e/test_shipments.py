@@ -460,6 +460,13 @@ def test_a_filter_that_makes_no_sense_is_named(member: NewMember, field: str, va
     assert error["error_trace"][0]["field"] == field
 
 
+def test_a_courier_that_does_not_exist_is_422_wherever_it_is_named(member: NewMember) -> None:
+    client, body = member(), {"order_id": new_order(), "tracking_number": new_number(), "courier": "nobody"}
+    for answer in (client.get(LIST, params={"courier": "nobody"}), client.post(LIST, json=body)):
+        error = refusal(answer, 422)
+        assert (error["error_code"], error["error_trace"][0]["field"]) == ("COURIER_UNKNOWN", "courier")
+
+
 # ---- Changing
 
 
