@@ -306,6 +306,11 @@ def test_a_page_of_joined_filters_reads_a_bounded_part_and_goes_on(manage: App) 
     assert second["next_cursor"] is None
 
 
+def test_every_text_at_its_longest_finds_room(manage: App) -> None:
+    texts = {f"key-{each}": "长" * 500 for each in range(20)}
+    assert register(manage, metadata=texts).body["metadata"] == texts
+
+
 def test_what_changed_since_comes_oldest_first(manage: App) -> None:
     for each in ("a", "b", "c"):
         register(manage, order_id=each)
@@ -323,6 +328,7 @@ def test_what_changed_since_comes_oldest_first(manage: App) -> None:
         ("tag", ""),
         ("attention", "yes"),
         ("updated_since", "yesterday"),
+        ("updated_since", "2026-01-31T09:00:00"),
         ("updated_since", "10000-01-01T00:00:00Z"),
         ("limit", "0"),
         ("limit", "101"),

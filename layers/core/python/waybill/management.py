@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from dataclasses import astuple, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill import access, couriers, gateway, naming, numbers, requests, shipment_views, statuses
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from waybill.shipment_views import BatchItem
     from waybill.shipments import Shipment
 
+SHIPMENT_BYTES: Final = 64 * 1024
+"""Room for every text at its longest, in Chinese."""
 BATCH_BYTES: Final = 200 * 1024
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
@@ -57,7 +59,7 @@ class Management:
         return self.once(request, lambda: self._registered(request))
 
     def _registered(self, request: Request) -> Response:
-        ship, new = self._register(request.member, request.json_object())
+        ship, new = self._register(request.member, request.json_object(SHIPMENT_BYTES))
         return _created(request, ship, new=new)
 
     def batch(self, request: Request) -> Response:
@@ -111,7 +113,7 @@ class Management:
         """A JSON merge patch (RFC 7396) over what was registered."""
         access.demand(request.scopes, "manage")
         which = naming.which(request)
-        patch = requests.parse(ShipmentPatch, request.json_object())
+        patch = requests.parse(ShipmentPatch, request.json_object(SHIPMENT_BYTES))
         ship = self.shipments.change(which, lambda said: _patched(said, patch))
         return Response(200, _view(request, ship), _NO_STORE)
 
@@ -199,10 +201,14 @@ def _since(text: str | None) -> float | None:
         return None
     try:
         # A plus sign in a query string is a space once it is decoded.
-        moment = datetime.fromisoformat(text.replace(" ", "+")).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise InvalidField("updated_since", "Say when as 2026-01-31T09:00:00Z (RFC 3339).") from error
-    return max(0.0, moment)
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidField(
+            "updated_since", "Say when, and where that is, as 2026-01-31T09:00:00Z (RFC 3339)."
+        )
+    return max(0.0, (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
 def _limit(text: str | None) -> int:
