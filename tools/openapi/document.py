@@ -236,7 +236,16 @@ def _answer(answer: Answer, refs: dict[Any, Json], told: Json) -> Json:
         }
         if answer.example is not None:
             shown["content"][JSON]["example"] = answer.example
+    if answer.links:
+        shown["links"] = {each: _link(each) for each in answer.links}
     return shown
+
+
+def _link(operation: str) -> Json:
+    return {
+        "operationId": operation,
+        "parameters": {name: f"$response.body#/{name}" for name in ("order_id", "tracking_number")},
+    }
 
 
 def _error(operation: Operation, status: int, refs: dict[Any, Json], told: Json) -> Json:

@@ -133,6 +133,15 @@ SEVERAL: Final = Example(
     name="several", summary="An order with several parcels", status=409, sent=OF_ORDER, before=SPLIT
 )
 
+OF_A_SHIPMENT: Final = (
+    "getShipment",
+    "trackOrder",
+    "changeShipment",
+    "refreshShipment",
+    "completeShipment",
+    "forgetShipment",
+)
+
 SHIPMENTS: Final = (
     Operation(
         id="registerShipment",
@@ -152,6 +161,7 @@ SHIPMENTS: Final = (
                 description="Registered.",
                 model=shipment_views.ShipmentView,
                 headers=("Location", "Cache-Control"),
+                links=OF_A_SHIPMENT,
             ),
             200: Answer(
                 description="It was registered before, with the same content.",

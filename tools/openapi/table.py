@@ -62,6 +62,8 @@ class Answer:
     media_types: tuple[str, ...] = ("application/json",)
     example: Any = None
     """Where no example of the operation can show one."""
+    links: tuple[str, ...] = ()
+    """Operations that the shipment in this answer can be given to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
