@@ -309,6 +309,21 @@ def test_the_last_page_is_the_last_also_when_it_is_full(manage: App) -> None:
     assert listed(manage, limit="4")["next_cursor"] is None
 
 
+def test_a_page_of_the_largest_shipments_ends_before_it_is_too_large(manage: App) -> None:
+    largest = {f"key-{each}": "\0" * 500 for each in range(20)}
+    for each in range(60):
+        register(manage, order_id=f"{each}", tags=["large"], metadata=largest)
+    found: list[str] = []
+    following: dict[str, str] = {}
+    for _ in range(2):
+        answer = manage.send("GET", COLLECTION, query={"limit": "100", "tag": "large", **following})
+        assert len(json.dumps(answer.text)) < 6 * 1024 * 1024
+        found += ids(answer.body)
+        following = {"cursor": answer.body["next_cursor"]}
+    assert sorted(found) == sorted(f"{each}" for each in range(60))
+    assert following == {"cursor": None}
+
+
 def test_filters_join(manage: App) -> None:
     for each in range(6):
         register(manage, order_id=f"{each}", tags=["even"] if each % 2 == 0 else ["odd"])

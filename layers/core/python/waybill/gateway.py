@@ -137,7 +137,7 @@ def read(event: Mapping[str, Any]) -> Request:
 def base(context: Mapping[str, Any]) -> str:
     """What stands before `/v1` in the path that was asked: the stage, or what a custom domain maps it to; locally nothing."""
     path = str(context.get("path", "")) if context.get("domainName") else ""
-    return path[: max(0, path.find("/v1/"))]
+    return path[: max(0, path.rfind("/v1/"))]
 
 
 def route(request: Request, handlers: Mapping[tuple[str, str], Handler]) -> Response:

@@ -7,6 +7,7 @@ answer came in, for whoever watches the parcel.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PAGES_READ: Final = 5
 """A page whose filters no single index answers may read this many times its size; then it ends early and its cursor goes on."""
+PAGE_SIZE: Final = 3_000_000
+"""A page ends after so many characters of metadata: Lambda answers with 6 MB at most, in which a character may take several."""
 WATCHERS: Final = 100
 """So many shipments of one parcel are brought up to date with an answer; any others when their members look."""
 
@@ -277,18 +280,21 @@ class Shipments:
     ) -> tuple[list[Shipment], Place | None]:
         """Up to `limit` shipments, newest first (by `since`: least recently changed first), and where the next page begins.
 
-        A page may be short and yet have a next one: it reads no more than `PAGES_READ` times its size.
+        A page may be short and yet have a next one: it reads no more than `PAGES_READ` times its size, and answers no more than
+        `PAGE_SIZE`.
         """
         index, value = filters.index()
         since = filters.since if index is watches.CHANGES else None
         found: list[Shipment] = []
+        size = 0
         for _ in range(PAGES_READ):
             page = self.watches.page(index, member, value, limit=limit + 1, after=after, since=since)
             for place, ship in page.rows:
                 if ship is not None and filters.fit(ship):
-                    if len(found) == limit:
+                    if len(found) == limit or size > PAGE_SIZE:
                         return found, after
                     found.append(ship)
+                    size += len(json.dumps(dict(ship.registration.metadata)))
                 after = place
             if not page.more:
                 return found, None
