@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -279,6 +280,27 @@ def test_a_second_request_while_the_first_is_at_work_is_told_to_wait(manage: App
     assert error(second[0])["error_code"] == "REQUEST_IN_PROGRESS"
     assert second[0].status == 409
     assert second[0].headers["Retry-After"] == "1"
+
+
+def test_a_batch_that_failed_in_part_for_want_of_the_store_may_be_sent_again(manage: App) -> None:
+    writes = 0
+
+    def throttled(**_: object) -> tuple[SimpleNamespace, dict[str, Any]] | None:
+        nonlocal writes
+        writes += 1
+        refusal = {"Error": {"Code": "ThrottlingException", "Message": ""}, "ResponseMetadata": {}}
+        return (SimpleNamespace(status_code=400), refusal) if writes == 2 else None
+
+    manage.app.DYNAMODB.meta.events.register("before-call.dynamodb.TransactWriteItems", throttled)
+    key = {"Idempotency-Key": "abc"}
+    batch = {
+        "shipments": [{"order_id": f"{each}", "tracking_number": "YT0000000000001"} for each in range(3)]
+    }
+    statuses = [
+        [each["status"] for each in answer.body["results"]]
+        for answer in (manage.send_json("POST", "/v1/shipments/batch", batch, headers=key) for _ in range(3))
+    ]
+    assert statuses == [[201, 503, 201], [200, 201, 200], [200, 201, 200]]
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "ä", '"a', "x" * 256])

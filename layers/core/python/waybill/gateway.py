@@ -111,9 +111,12 @@ def _no_constant(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Response:
+    """`final`: whether the same request would be answered the same later, so that an Idempotency-Key may keep the answer."""
+
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    final: bool = True
 
 
 def read(event: Mapping[str, Any]) -> Request:

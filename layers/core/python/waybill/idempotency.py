@@ -1,7 +1,7 @@
 """`Idempotency-Key` as in the IETF draft (draft-ietf-httpapi-idempotency-key-header), by the utility of Powertools.
 
 The answer to a first request is kept for a day and given again, byte for byte; a refusal is not kept, so that a mended request
-may use its key again.
+may use its key again, nor is a batch some of which failed for want of the store.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class Idempotency:
         )
         try:
             kept = run(asked=asked)
+        except _NotFinalError as unkept:
+            return unkept.response
         except IdempotencyValidationError as error:
             raise IdempotencyKeyReused(
                 "This key came with another body before. Take a new key for a new request."
@@ -104,11 +106,21 @@ class Idempotency:
         return Response(kept["status"], body, kept["headers"])
 
 
+class _NotFinalError(Exception):
+    """Carries an answer past Powertools, which keeps whatever a function returns."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
 def _kept(answer: Callable[[], Response]) -> Callable[..., dict[str, Any]]:
     """The answer as it is kept. Compressed, since a batch's would not fit into an item as it is."""
 
     def keep(*, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - what Powertools reads the key from
         response = answer()
+        if not response.final:
+            raise _NotFinalError(response)
         body = base64.b64encode(zlib.compress(text(response.body).encode())).decode()
         return {"status": response.status, "headers": dict(response.headers), "body": body}
 

@@ -74,7 +74,8 @@ class Management:
         found = [result["status"] for result in results]
         counts = {"registered": found.count(201), "existing": found.count(200)}
         refused = len(found) - sum(counts.values())
-        return Response(200, {"results": results, **counts, "refused": refused}, _NO_STORE)
+        answer = {"results": results, **counts, "refused": refused}
+        return Response(200, answer, _NO_STORE, final=max(found) < 500)
 
     def _item(self, request: Request, index: int, value: object) -> BatchItem:
         try:
