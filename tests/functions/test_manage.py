@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.functions.conftest import Answer, App, error
+from tests.functions.conftest import Answer, App, Context, error, sample
+from waybill import management
+from waybill.registration import Filters
+from waybill.watches import Place
 
 if TYPE_CHECKING:
     import io
@@ -141,6 +144,12 @@ def test_every_field_that_is_wrong_is_named(manage: App, body: dict[str, Any], f
     assert listed(manage)["shipments"] == []
 
 
+def test_the_location_of_a_new_shipment_begins_with_the_stage(manage: App) -> None:
+    answer = manage.app.handler(sample("shipments-register"), Context())
+    assert answer["statusCode"] == 201
+    assert answer["headers"]["Location"].startswith("/dev/v1/shipments/")
+
+
 def test_a_number_that_may_be_of_several_couriers_brings_the_candidates(manage: App) -> None:
     refused = error(register(manage, number="123456789012"))
     assert refused["error_code"] == "COURIER_AMBIGUOUS"
@@ -201,6 +210,22 @@ def test_a_batch_may_be_large_but_not_too_large(manage: App) -> None:
     assert manage.send_json("POST", "/v1/shipments/batch", whole).body["registered"] == 100
     padding = {"shipments": [{**row, "padding": "x" * 3000}] * 100}
     assert manage.send_json("POST", "/v1/shipments/batch", padding).status == 413
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        {"metadata": {f"!{each}": 1 for each in range(250)}},
+        {"x" * 1500: 1},
+        {"notify": {"email": "a@b.example", "events": ["x" * 1500]}},
+    ],
+)
+def test_a_batch_of_nothing_but_faults_makes_no_huge_answer(manage: App, faulty: dict[str, Any]) -> None:
+    answer = manage.send_json("POST", "/v1/shipments/batch", {"shipments": [faulty] * 70})
+    assert answer.body["refused"] == 70
+    assert all(each["error"]["error_trace"] for each in answer.body["results"])
+    assert len(answer.text) < 1_000_000
+    assert "x" * 200 not in answer.text
 
 
 # ---- Idempotency-Key
@@ -284,6 +309,21 @@ def test_the_last_page_is_the_last_also_when_it_is_full(manage: App) -> None:
     assert listed(manage, limit="4")["next_cursor"] is None
 
 
+def test_a_page_of_the_largest_shipments_ends_before_it_is_too_large(manage: App) -> None:
+    largest = {f"key-{each}": "\0" * 500 for each in range(20)}
+    for each in range(60):
+        register(manage, order_id=f"{each}", tags=["large"], metadata=largest)
+    found: list[str] = []
+    following: dict[str, str] = {}
+    for _ in range(2):
+        answer = manage.send("GET", COLLECTION, query={"limit": "100", "tag": "large", **following})
+        assert len(json.dumps(answer.text)) < 6 * 1024 * 1024
+        found += ids(answer.body)
+        following = {"cursor": answer.body["next_cursor"]}
+    assert sorted(found) == sorted(f"{each}" for each in range(60))
+    assert following == {"cursor": None}
+
+
 def test_filters_join(manage: App) -> None:
     for each in range(6):
         register(manage, order_id=f"{each}", tags=["even"] if each % 2 == 0 else ["odd"])
@@ -359,6 +399,13 @@ def test_a_cursor_belongs_to_its_filters(manage: App) -> None:
     assert error(refused)["error_trace"][0]["field"] == "cursor"
 
 
+@pytest.mark.parametrize("place", [("", "yuantong", "YT0000000000001", "1"), ("0" * 2000, "c", "n", "o")])
+def test_an_invented_cursor_with_a_right_checksum_is_refused(manage: App, place: tuple[str, ...]) -> None:
+    cursor = management._cursor(Place(*place), Filters())  # noqa: SLF001 - as whoever reads the code can make one
+    refused = manage.send("GET", COLLECTION, query={"cursor": cursor})
+    assert error(refused)["error_trace"][0]["field"] == "cursor"
+
+
 def test_a_cursor_of_another_member_leads_through_ones_own_list(manage: App) -> None:
     for each in range(3):
         register(manage, order_id=f"a{each}")
@@ -413,6 +460,27 @@ def test_what_cannot_be_changed_is_named(manage: App, patch: dict[str, Any]) -> 
     register(manage)
     refused = error(manage.send_json("PATCH", ONE, patch, path={"order_id": "1001"}))
     assert refused["error_trace"][0]["field"] in patch
+
+
+def test_a_change_back_is_made_although_the_lists_do_not_show_the_first_one_yet(
+    manage: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(manage, tags=["a"])
+    watches = manage.app.MANAGEMENT.shipments.watches
+    behind = watches.of_order("member", "1001")
+    monkeypatch.setattr(type(watches), "of_order", lambda *_: behind)
+    path = {"order_id": "1001"}
+    manage.send_json("PATCH", ONE, {"tags": ["b"]}, path=path)
+    assert manage.send_json("PATCH", ONE, {"tags": ["a"]}, path=path).body["tags"] == ["a"]
+    assert ids(listed(manage, tag="a")) == ["1001"]
+    assert ids(listed(manage, tag="b")) == []
+
+
+def test_a_parcel_of_an_order_of_very_many_is_found_by_its_number(manage: App) -> None:
+    for each in range(101):
+        register(manage, number=f"YT{each:013}")
+    path, query = {"order_id": "1001"}, {"tracking_number": "YT0000000000000"}
+    assert manage.send("DELETE", ONE, path=path, query=query).status == 204
 
 
 def test_a_patch_cannot_pile_up_metadata(manage: App) -> None:

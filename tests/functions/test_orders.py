@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.functions.conftest import COLLECTED, DELIVERED, Answer, App, Query, error
 
@@ -264,3 +265,19 @@ def test_an_order_is_looked_up_by_two_reads(query: Query, manage: App, number: s
     query.aws_calls.clear()
     assert order(query, "1").status == 200
     assert query.aws_calls == ["DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem"]
+
+
+def test_an_answer_is_shown_also_where_the_copies_of_it_cannot_be_written(
+    query: Query, manage: App, number: str
+) -> None:
+    query.simulator.put(f"journeys/yuantong/{number}", {"events": [COLLECTED, DELIVERED]})
+    register(manage, "1", number)
+
+    def away(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="dynamodb")
+
+    query.app.DYNAMODB.meta.events.register("before-call.dynamodb.TransactWriteItems", away)
+    answer = shipment(query, "1")
+    assert (answer.status, answer.body["status"]) == (200, "delivered")
+    assert answer.body["parcel"]["freshness"]["source"] == "live"
+    assert listed(manage)[0]["status"] == "pending"

@@ -105,6 +105,18 @@ def test_what_is_gone_is_neither_changed_nor_forgotten_again(watches: Watches) -
     assert watches.of_order("acme", "1001") == []
 
 
+def test_what_was_registered_anew_is_not_overwritten_by_who_saw_the_old(watches: Watches) -> None:
+    old, new = ship(tags=("old",)), ship(tags=("new",), at=NOW + 5)
+    watches.create(old)
+    watches.forget(old)
+    watches.create(new)
+    moved = watches.change(old, lambda stands: replace(stands, updated_at=NOW + 9))
+    assert moved == replace(new, updated_at=NOW + 9, revision=2)
+    assert orders(watches, table.TAGS, value="old") == []
+    assert watches.forget(old)
+    assert orders(watches, table.TAGS, value="new") == []
+
+
 def test_a_change_that_changes_nothing_writes_nothing(watches: Watches) -> None:
     watches.create(ship())
     assert watches.change(ship(), lambda _: None) == ship()

@@ -33,7 +33,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "Where the shipment is from now on, from the root of the API.",
+        "description": "Where the shipment is from now on: a path on this host, the stage included.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import NotFound
-from waybill.gateway import Request, Response
+from waybill.gateway import Request, Response, base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,8 +87,7 @@ def address(event: Mapping[str, Any]) -> str:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     scheme = "http" if headers.get("x-forwarded-proto") == "http" else "https"
     if domain := context.get("domainName"):
-        path = str(context.get("path", ""))
-        return f"{scheme}://{domain}{path[: max(0, path.find('/v1/'))]}"
+        return f"{scheme}://{domain}{base(context)}"
     return f"{scheme}://{headers.get('host', 'localhost')}"
 
 

@@ -59,7 +59,7 @@ INTERNAL_MESSAGE: Final = "Api Error, please contact customer service"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the gateway passed it on. Header names are lower case."""
+    """One request as the gateway passed it on. Header names are lower case; `base` is what stands before `/v1` in its path."""
 
     method: str
     resource: str
@@ -71,6 +71,7 @@ class Request:
     member: str
     scopes: frozenset[str]
     request_id: str
+    base: str = ""
 
     def json_object(self, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
         """The body as a JSON object.
@@ -129,7 +130,14 @@ def read(event: Mapping[str, Any]) -> Request:
         member=str(authorizer.get("member", "")),
         scopes=frozenset(str(authorizer.get("scopes", "")).split()),
         request_id=str(context.get("requestId", "")),
+        base=base(context),
     )
+
+
+def base(context: Mapping[str, Any]) -> str:
+    """What stands before `/v1` in the path that was asked: the stage, or what a custom domain maps it to; locally nothing."""
+    path = str(context.get("path", "")) if context.get("domainName") else ""
+    return path[: max(0, path.rfind("/v1/"))]
 
 
 def route(request: Request, handlers: Mapping[tuple[str, str], Handler]) -> Response:

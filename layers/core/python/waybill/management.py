@@ -31,6 +31,7 @@ SHIPMENT_BYTES: Final = 64 * 1024
 BATCH_BYTES: Final = 200 * 1024
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
+_LONGEST_PART: Final = 64
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -140,7 +141,7 @@ class Management:
 
 
 def _created(request: Request, ship: Shipment, *, new: bool) -> Response:
-    where = f"/v1/shipments/{ship.order_id}?tracking_number={ship.number}"
+    where = f"{request.base}/v1/shipments/{ship.order_id}?tracking_number={ship.number}"
     return Response(201 if new else 200, _view(request, ship), {"Location": where, **_NO_STORE})
 
 
@@ -241,6 +242,12 @@ def _opened(cursor: str | None, filters: Filters) -> Place | None:
         raise InvalidField(
             "cursor", "This is no cursor. Take next_cursor of the page before as it is."
         ) from error
-    if checksum != _checksum(place, filters):
+    if checksum != _checksum(place, filters) or not _fits(place):
         raise InvalidField("cursor", "This is no cursor of a list with these filters. Begin anew without it.")
     return place
+
+
+def _fits(place: Place) -> bool:
+    """Whether DynamoDB could have such a row: an invented cursor may have a right checksum."""
+    *parts, tag = astuple(place)
+    return all(1 <= len(part) <= _LONGEST_PART for part in parts) and len(tag) <= _LONGEST_PART

@@ -7,6 +7,7 @@ answer came in, for whoever watches the parcel.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PAGES_READ: Final = 5
 """A page whose filters no single index answers may read this many times its size; then it ends early and its cursor goes on."""
+PAGE_SIZE: Final = 3_000_000
+"""A page ends after so many characters of metadata: Lambda answers with 6 MB at most, in which a character may take several."""
 WATCHERS: Final = 100
 """So many shipments of one parcel are brought up to date with an answer; any others when their members look."""
 
@@ -165,10 +168,16 @@ class Shipments:
         return ships[0]
 
     def _of(self, which: Which) -> list[Shipment]:
+        """By number where there is one: an order may have more parcels than are looked at."""
+        ships = (
+            self.watches.of_order(which.member, which.order_id)
+            if which.number is None
+            else self.watches.of_number(which.member, which.number)
+        )
         return [
             ship
-            for ship in self.watches.of_order(which.member, which.order_id)
-            if which.number in {None, ship.number} and which.courier in {None, ship.courier}
+            for ship in ships
+            if ship.order_id == which.order_id and which.courier in {None, ship.courier}
         ]
 
     def find_number(self, member: str, number: str) -> Shipment:
@@ -211,10 +220,13 @@ class Shipments:
         )
 
     def _change(self, which: Which, how: Callable[[Shipment], Shipment | None]) -> Shipment:
-        ship = self.watches.change(self.one(which), how)
-        if ship is None:
+        found = self.one(which)
+        # From the table itself: what an index showed may be over, and to `how` look like a change that was made already.
+        stands = self.watches.get(found.member, found.order_id, found.link)
+        changed = self.watches.change(stands, how) if stands else None
+        if changed is None:
             raise _not_found(which)
-        return ship
+        return changed
 
     def forget(self, which: Which) -> None:
         """Stop following the parcel for this order, and delete what was said of it."""
@@ -268,18 +280,21 @@ class Shipments:
     ) -> tuple[list[Shipment], Place | None]:
         """Up to `limit` shipments, newest first (by `since`: least recently changed first), and where the next page begins.
 
-        A page may be short and yet have a next one: it reads no more than `PAGES_READ` times its size.
+        A page may be short and yet have a next one: it reads no more than `PAGES_READ` times its size, and answers no more than
+        `PAGE_SIZE`.
         """
         index, value = filters.index()
         since = filters.since if index is watches.CHANGES else None
         found: list[Shipment] = []
+        size = 0
         for _ in range(PAGES_READ):
             page = self.watches.page(index, member, value, limit=limit + 1, after=after, since=since)
             for place, ship in page.rows:
                 if ship is not None and filters.fit(ship):
-                    if len(found) == limit:
+                    if len(found) == limit or size > PAGE_SIZE:
                         return found, after
                     found.append(ship)
+                    size += len(json.dumps(dict(ship.registration.metadata)))
                 after = place
             if not page.more:
                 return found, None
@@ -316,22 +331,30 @@ class Reflection:
         parcel = known.parcel
         if parcel is None:
             return
+        newer = self._newer(Standing.of(parcel, known.fetched_at))
         try:
             for ship in self.watches.of_parcel(Link(parcel.courier, parcel.number), WATCHERS):
                 if self._may_see(ship, known):
-                    self.show(ship, Standing.of(parcel, known.fetched_at))
+                    self.watches.change(ship, newer)
         except StoreUnavailable as error:
             self.on_loss(error)
 
     def show(self, ship: Shipment, standing: Standing) -> Shipment:
-        """The shipment with what is newly known of its parcel."""
+        """The shipment with what is newly known of its parcel, also where that cannot be written: the answer is there."""
+        newer = self._newer(standing)
+        try:
+            return self.watches.change(ship, newer) or ship
+        except StoreUnavailable as error:
+            self.on_loss(error)
+            return newer(ship) or ship
 
+    def _newer(self, standing: Standing) -> Callable[[Shipment], Shipment | None]:
         def changed(stands: Shipment) -> Shipment | None:
             if stands.standing.as_of >= standing.as_of or stands.standing.same_as(standing):
                 return None
             return replace(stands, standing=standing, updated_at=self.now())
 
-        return self.watches.change(ship, changed) or ship
+        return changed
 
     def _may_see(self, ship: Shipment, known: Known) -> bool:
         """A parcel bound to a phone shows itself only where the member has shown the right tail, among few."""

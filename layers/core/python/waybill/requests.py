@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 TAG: Final = r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$"
 BATCH_LIMIT: Final = 100
 METADATA_LIMIT: Final = 20
+FAULTS_TOLD: Final = 20
+"""A body of nothing but faults makes no huge answer."""
+_TEXT_TOLD: Final = 100
+"""So many characters of a field's name or value are given back."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -63,7 +67,7 @@ def _distinct(values: list[str]) -> list[str]:
 def _known_events(values: list[str]) -> list[str]:
     if values != ["*"] and (unknown := sorted(set(values) - statuses.NAMES.keys())):
         raise ValueError(
-            f"Unknown: {', '.join(unknown)}. The events are the statuses of GET /v1/statuses, or * alone."
+            f"Unknown: {_short(', '.join(unknown))}. The events are the statuses of GET /v1/statuses, or * alone."
         )
     return _distinct(values)
 
@@ -225,22 +229,25 @@ class Batch(_Body):
     ]
 
 
-def parse(model: type[Model], value: object, prefix: str = "") -> Model:
+def parse(model: type[Model], value: object) -> Model:
     """`value` as the model says.
 
     Raises:
-        InvalidBody: with every field that is wrong, and how.
+        InvalidBody: with the fields that are wrong, and how.
     """
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidBody(
-            [(prefix + _path(each["loc"]), _words(model, each)) for each in error.errors(include_url=False)]
-        ) from error
+        faults = error.errors(include_url=False)[:FAULTS_TOLD]
+        raise InvalidBody([(_path(each["loc"]), _words(model, each)) for each in faults]) from error
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc if part != "[key]") or "body"
+    return _short(".".join(str(part) for part in loc if part != "[key]")) or "body"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT_TOLD else f"{text[:_TEXT_TOLD]}..."
 
 
 def _words(model: type[BaseModel], error: Any) -> str:

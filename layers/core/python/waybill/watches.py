@@ -189,8 +189,12 @@ class Watches:
         """From what stands to what shall stand, tags included; False where something else stands, or is being written."""
         main: Item = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
         if before:
-            main["ConditionExpression"] = "revision = :revision"
-            main["ExpressionAttributeValues"] = {":revision": {"N": str(before.revision)}}
+            # Revisions begin anew with a shipment that was forgotten and registered again.
+            main["ConditionExpression"] = "revision = :revision AND created_at = :created"
+            main["ExpressionAttributeValues"] = {
+                ":revision": {"N": str(before.revision)},
+                ":created": _number(before.created_at),
+            }
         if after:
             actions: list[Any] = [{"Put": {**main, "Item": _to_item(after)}}]
         else:
