@@ -20,30 +20,33 @@ from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore] # comes without types
 
 from tools.openapi import operations, table
-from waybill import kuaidi100, observe
+from waybill import gateway, kuaidi100
 from waybill.api import Api
 from waybill.cache import Cache
 from waybill.credentials import Secrets
 from waybill.documents import Documents
-from waybill.errors import OutcomeUnknown, ServerBusy, WrongPhone
+from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
 from waybill.lease import Rules
 from waybill.lookup import Lookup
 from waybill.management import Management
 from waybill.orders import Orders
 from waybill.registration import Reflection, Shipments
-from waybill.service import Service
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tools.openapi.table import Example, Operation, Sent
+    from waybill.gateway import Handler
     from waybill.model import Answer, Query
+
+    Handlers = Mapping[tuple[str, str], Handler]
 
 ROOT: Final = Path(__file__).parents[2]
 NOW: Final = 1_772_355_600.0  # 2026-03-01T09:00:00Z
 REQUEST_ID: Final = "5c9f2a7e-8d1b-4e36-9f0a-2b7c6d5e4f31"
 ADDRESS: Final = "https://api.example.com"
+_REFUSALS: Final = {table.NATIVE: gateway.refuse, table.A: gateway.refuse_a, table.B: gateway.refuse_b}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ def run(operation: Operation, example: Example) -> Told:
     Raises:
         ValueError: another status than the example says.
     """
-    service = _service()
+    handlers = _handlers()
     for sent in example.before:
-        _ask(service, _operation(sent.operation) if sent.operation else operation, sent)
-    told = _ask(service, operation, example.sent)
+        _ask(handlers, _operation(sent.operation) if sent.operation else operation, sent)
+    told = _ask(handlers, operation, example.sent)
     if told.status != example.status:
         raise ValueError(
             f"{operation.id}, {example.name}: {told.status} instead of {example.status}: {told.text}"
@@ -92,11 +95,11 @@ def _operation(wanted: str) -> Operation:
     return found
 
 
-def _ask(service: Service, operation: Operation, sent: Sent) -> Told:
+def _ask(handlers: Handlers, operation: Operation, sent: Sent) -> Told:
     headers = dict(sent.headers)
     if operation.body is not None:
         headers.setdefault("Content-Type", operation.media_types[0])
-    answer = service.handle(
+    request = gateway.read(
         {
             "httpMethod": operation.method,
             "resource": operation.path,
@@ -110,19 +113,22 @@ def _ask(service: Service, operation: Operation, sent: Sent) -> Told:
             },
         }
     )
+    # As `service` does it, which would log, and want a function's environment for that.
+    try:
+        response = gateway.conditional(request, gateway.route(request, handlers))
+    except WaybillError as error:
+        response = _REFUSALS[operation.contract](error)
+    answer = gateway.write(response, REQUEST_ID)
     return Told(answer["statusCode"], answer["headers"], answer["body"])
 
 
 @contextmanager
 def aws() -> Iterator[None]:
     """An AWS in memory, for as many examples as there are."""
-    level = observe.logger.log_level
-    observe.logger.setLevel("CRITICAL")
     try:
         with mock_aws():
             yield
     finally:
-        observe.logger.setLevel(level)
         _dynamodb.cache_clear()
 
 
@@ -140,7 +146,7 @@ def _tables(name: str) -> None:
             _dynamodb().create_table(TableName=name + kind, **properties)
 
 
-def _service() -> Service:
+def _handlers() -> Handlers:
     """Every handler of every function, over empty tables."""
     name = uuid.uuid4().hex
     _tables(name)
@@ -160,14 +166,12 @@ def _service() -> Service:
         on_loss=_ignore,
     )
     shipments = Shipments(watches, results.known, _now)
-    return Service(
-        {
-            **Api(lookup, "zh").routes(),
-            **Orders(shipments, lookup, reflection).routes(),
-            **Management(shipments, lambda _, answer: answer(), "zh").routes(),
-            **Documents(ADDRESS).routes(),
-        }
-    )
+    return {
+        **Api(lookup, "zh").routes(),
+        **Orders(shipments, lookup, reflection).routes(),
+        **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+        **Documents(ADDRESS).routes(),
+    }
 
 
 class _Secrets(Secrets):
