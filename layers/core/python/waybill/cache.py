@@ -10,16 +10,15 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from waybill import freshness
-from waybill.errors import DAY, StoreUnavailable
+from waybill.errors import DAY
 from waybill.freshness import Guess, Known, Tail
 from waybill.lease import Lease
 from waybill.model import Parcel
+from waybill.table import served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -122,7 +121,7 @@ class Cache:
 
     def note_guess(self, courier: str, number: str, guess: Guess) -> tuple[Guess, ...]:
         """Count a member's try with a tail: the number's guesses as they stand just after this one."""
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": f"RESULT#{courier}#{number}"}},
@@ -137,7 +136,7 @@ class Cache:
         return _to_guesses(answer["Attributes"]["guesses"]["SS"])
 
     def _get(self, pk: str, *, consistent: bool) -> Item | None:
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.get_item(
                 TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=consistent
             )
@@ -148,22 +147,12 @@ class Cache:
     def _refused_by(self, write: Callable[[], Any]) -> Item | None:
         """None if the conditional write went through, else the item that refused it (empty if there is none)."""
         try:
-            self._call(write)
+            served(write)
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             response: Item = {**error.response}
             refused_by: Item = response.get("Item", {})
             return refused_by
         return None
-
-    def _call(self, request: Callable[[], Any]) -> Any:
-        try:
-            return request()
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            raise
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(
-                "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
-            ) from error
 
 
 def _number(value: float) -> Item:
@@ -178,7 +167,7 @@ def _guess_text(guess: Guess) -> str:
     return f"{guess.at!r} {guess.tail} {guess.member}"
 
 
-def _to_guesses(texts: list[str]) -> tuple[Guess, ...]:
+def _to_guesses(texts: Sequence[str]) -> tuple[Guess, ...]:
     parts = (text.split(" ", 2) for text in sorted(texts))
     return tuple(Guess(float(at), member, tail) for at, tail, member in parts)
 

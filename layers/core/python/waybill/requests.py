@@ -22,6 +22,8 @@ from waybill.errors import InvalidBody, InvalidField
 from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic.config import JsonDict
 
 TAG: Final = r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$"
@@ -34,22 +36,18 @@ _TEXT_TOLD: Final = 100
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _number(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return numbers.normalise(value)
-    except InvalidField as error:
-        raise ValueError(error.message) from error
+def _by(parse: Callable[[str], str]) -> BeforeValidator:
+    """A text as a parser of ours takes it, whose error is told as pydantic's."""
 
+    def parsed(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse(value)
+        except InvalidField as error:
+            raise ValueError(error.message) from error
 
-def _tail(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return phones.tail(value)
-    except InvalidField as error:
-        raise ValueError(error.message) from error
+    return BeforeValidator(parsed)
 
 
 def _not_reserved(order_id: str) -> str:
@@ -90,7 +88,7 @@ TrackingNumber = Annotated[
         description="The courier's number of the parcel: 6 to 32 letters, digits and inner dashes.",
         examples=["YT7450353838751"],
     ),
-    BeforeValidator(_number),
+    _by(numbers.normalise),
 ]
 CourierCode = Annotated[
     str,
@@ -109,7 +107,7 @@ Phone = Annotated[
         description="The sender's or the recipient's phone number, or its last four digits, which are all that is kept.",
         examples=["13800000001"],
     ),
-    BeforeValidator(_tail),
+    _by(phones.tail),
 ]
 Place = Annotated[
     str, Field(min_length=1, max_length=100, json_schema_extra=_NOT_BLANK, examples=["广东省深圳市"])

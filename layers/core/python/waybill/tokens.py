@@ -14,13 +14,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from waybill.access import Grant, Token
-from waybill.errors import DAY, StoreUnavailable, TokenChanged
+from waybill.errors import DAY, TokenChanged
+from waybill.table import served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -54,10 +53,10 @@ class Tokens:
 
     def put_usage_key(self, member: str, usage_key: str) -> None:
         item = {**_member_key(member), "usage_key": {"S": usage_key}}
-        self._call(lambda: self._dynamodb.put_item(TableName=self._table, Item=item))
+        served(lambda: self._dynamodb.put_item(TableName=self._table, Item=item))
 
     def delete_usage_key(self, member: str) -> None:
-        self._call(lambda: self._dynamodb.delete_item(TableName=self._table, Key=_member_key(member)))
+        served(lambda: self._dynamodb.delete_item(TableName=self._table, Key=_member_key(member)))
 
     def create(self, token: Token) -> None:
         """Let a token in.
@@ -104,7 +103,7 @@ class Tokens:
             "ConsistentRead": True,
         }
         while True:
-            page = self._call(lambda: self._dynamodb.query(**query))
+            page = served(lambda: self._dynamodb.query(**query))
             for item in page["Items"]:
                 yield _to_token(item)
             if "LastEvaluatedKey" not in page:
@@ -168,28 +167,18 @@ class Tokens:
             TokenChanged: a condition does not hold, or somebody writes the same items right now.
         """
         try:
-            self._call(lambda: self._dynamodb.transact_write_items(TransactItems=writes))
+            served(lambda: self._dynamodb.transact_write_items(TransactItems=writes))
         except self._dynamodb.exceptions.TransactionCanceledException as error:
             raise TokenChanged(
                 "The token was changed by somebody else meanwhile, so nothing was written. Look at the list, then try again."
             ) from error
 
     def _get(self, key: Item, *, consistent: bool) -> Item | None:
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=consistent)
         )
         item: Item | None = answer.get("Item")
         return item
-
-    def _call(self, request: Callable[[], Any]) -> Any:
-        try:
-            return request()
-        except self._dynamodb.exceptions.TransactionCanceledException:
-            raise
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(
-                "The table of tokens did not answer. Ask again in a moment.", retry_after=2
-            ) from error
 
 
 def _token_key(token_hash: str) -> Item:

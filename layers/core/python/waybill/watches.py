@@ -12,10 +12,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from waybill.errors import StoreUnavailable
 from waybill.shipments import Link, Registration, Shipment, Standing
+from waybill.table import served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +76,7 @@ class Watches:
         self._table = table
 
     def get(self, member: str, order_id: str, link: Link) -> Shipment | None:
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.get_item(
                 TableName=self._table, Key=_key(member, order_id, link), ConsistentRead=True
             )
@@ -94,7 +93,7 @@ class Watches:
 
     def of_parcel(self, link: Link, limit: int) -> list[Shipment]:
         """Whoever watches this parcel, all members."""
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :watch)",
@@ -129,7 +128,7 @@ class Watches:
                 index.key: values[":key"],
                 index.order: {"S": after.order},
             }
-        answer = self._call(
+        answer = served(
             lambda: self._dynamodb.query(
                 TableName=self._table,
                 IndexName=index.name,
@@ -200,7 +199,7 @@ class Watches:
         else:
             actions = [{"Delete": {**main, "Key": _key_of(before)}}] if before else []
         try:
-            self._call(
+            served(
                 lambda: self._dynamodb.transact_write_items(
                     TransactItems=[*actions, *self._tag_actions(before, after)]
                 )
@@ -226,7 +225,7 @@ class Watches:
         for start in range(0, len(keys), _BATCH_GET):
             left: Any = {self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": True}}
             for _ in range(ROUNDS):
-                answer = self._call(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
+                answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
                 ships = map(_to_shipment, answer["Responses"].get(self._table, []))
                 found.update(((ship.order_id, _parcel_key(ship.link)), ship) for ship in ships)
                 left = answer.get("UnprocessedKeys")
@@ -235,16 +234,6 @@ class Watches:
             else:
                 raise _busy()
         return [found.get((each.order_id, _parcel_key(Link(each.courier, each.number)))) for each in places]
-
-    def _call(self, request: Callable[[], Any]) -> Any:
-        try:
-            return request()
-        except self._dynamodb.exceptions.TransactionCanceledException:
-            raise
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(
-                "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
-            ) from error
 
 
 def _busy() -> StoreUnavailable:
