@@ -61,7 +61,7 @@ AnyApp = TypeVar("AnyApp", bound="App")
 
 
 def load(function: str) -> ModuleType:
-    """A fresh import of a function's app.py, as a cold start does it."""
+    """A fresh import of a function's app.py, as a cold start does it. Nobody else keeps it: its clients weigh megabytes."""
     name = f"app_{function}_{uuid.uuid4().hex[:8]}"
     spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / function / "app.py")
     assert spec is not None
@@ -69,6 +69,7 @@ def load(function: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    del sys.modules[name]
     return module
 
 
