@@ -83,11 +83,25 @@ class Eta:
 
 
 @dataclass(frozen=True, slots=True)
+class Milestone:
+    """A parcel reached a status: for the first time, or, where a status may come again, for the `occurrence`-th.
+
+    `occurred_at` and `event_id` are the event's as they were at birth. `substatus` tells exceptions apart.
+    """
+
+    status: Status
+    occurred_at: str
+    event_id: str
+    substatus: str | None = None
+    occurrence: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """A parcel as of its last answer.
 
     `events` are newest first, `state` is the vendor's raw code, `terminal` says whether the journey is over, `lang` is the language
-    of the texts.
+    of the texts. `milestones` are all that were ever born of it, in order of birth; an answer alone has none (see `merge`).
     """
 
     courier: str
@@ -100,6 +114,7 @@ class Parcel:
     events: tuple[Event, ...] = ()
     route: Route | None = None
     eta: Eta | None = None
+    milestones: tuple[Milestone, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,16 +132,8 @@ class Parcel:
         if data["eta"]:
             stops = tuple(PredictedStop(**stop) for stop in data["eta"]["stops"])
             fields["eta"] = Eta(**{**data["eta"], "stops": stops})
+        fields["milestones"] = tuple(Milestone(**each) for each in data.get("milestones", ()))
         return cls(**fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Milestone:
-    """The first time that a parcel reached a status."""
-
-    status: Status
-    occurred_at: str
-    event_id: str
 
 
 def instant(event: Event) -> float:
