@@ -34,6 +34,9 @@ check: .venv/ready .venv-ministack/ready .venv-sam/ready ## what CI runs: style,
 openapi: .venv/ready ## the OpenAPI document, made of the code; BREAKING=1 for one that breaks clients
 	@$(PY) -m tools.openapi $(if $(BREAKING),--breaking)
 
+bench-schedule: .venv/ready ## calls against delay, ours and fixed intervals: make bench-schedule ARGS="--seed 7 --journeys FILE"
+	@$(PY) -m bench.schedule $(ARGS)
+
 format: .venv/ready ## put code into its form
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
@@ -87,4 +90,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check openapi format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean
+.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean

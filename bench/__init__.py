@@ -1,0 +1,1 @@
+"""Measurements of the product; `make bench-schedule` runs the one of the schedule."""
