@@ -88,7 +88,7 @@ class Fixed:
         phase = random.Random(f"{self._seed}/{self._interval}/{story.number}").random()
         return story.registered_at + phase * self._interval
 
-    def next(self, story: Story, parcel: Parcel, now: float, watch: Watch) -> float | None:  # noqa: ARG002
+    def next(self, story: Story, parcel: Parcel, now: float, watch: Watch) -> float | None:  # noqa: ARG002 - as every policy's
         return now + self._interval
 
     def saw(self, before: Parcel, after: Parcel) -> None:
@@ -101,7 +101,7 @@ class Oracle:
     def first(self, story: Story) -> float:
         return self._after(story, story.registered_at, 0.0)
 
-    def next(self, story: Story, parcel: Parcel, now: float, watch: Watch) -> float | None:  # noqa: ARG002
+    def next(self, story: Story, parcel: Parcel, now: float, watch: Watch) -> float | None:  # noqa: ARG002 - as every policy's
         return self._after(story, now, now + GAP)
 
     def saw(self, before: Parcel, after: Parcel) -> None:

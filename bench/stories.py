@@ -32,7 +32,7 @@ SPREAD: Final = 60 * DAY
 
 COURIERS: Final = {
     "yuantong": 20, "zhongtong": 22, "shunfeng": 14, "shentong": 12, "yunda": 12, "jtexpress": 8, "jd": 7, "ems": 3, "dhl": 2,
-}  # fmt: skip
+}  # a table # fmt: skip
 """Couriers by how many of a hundred parcels they carry."""
 
 REGISTERED: Final = (-2 * HOUR, 6 * HOUR)
@@ -161,4 +161,4 @@ def _event(seen: SeenEvent) -> Event:
     return Event(
         event_id(time, seen.text, seen.status_code), time, "assumed", seen.text, seen.status_code,
         code.status, code.substatus, seen.place.location, area,
-    )  # fmt: skip
+    )  # in the order of the fields # fmt: skip

@@ -261,7 +261,7 @@ def test_an_estimate_tells_times_and_nodes(simulator: Simulator) -> None:
     assert states[0] == "已经过节点"
     assert set(answer["predictedRoute"][0]) == {
         "arriveTime", "leaveTime", "province", "city", "district", "name", "state", "type",
-    }  # fmt: skip
+    }  # a table # fmt: skip
 
 
 def test_the_order_is_newest_first_unless_asc(simulator: Simulator, locker: tuple[str, str]) -> None:

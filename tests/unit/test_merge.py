@@ -40,7 +40,7 @@ def answer(*oldest_first: Event) -> Answer:
             BLANK, status=code.status, substatus=code.substatus, terminal=code.terminal, state=code.code,
             events=oldest_first[::-1],
         )
-    )  # fmt: skip
+    )  # what changes, in one look # fmt: skip
 
 
 def merged(*answers: Answer) -> tuple[Parcel, list[Milestone]]:

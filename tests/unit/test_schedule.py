@@ -44,7 +44,7 @@ def parcel(*lines: tuple[str, float], **fields: object) -> Parcel:
         terminal=last.terminal,
         events=tuple(events[::-1]),
     )
-    return replace(known, **fields)  # type: ignore[arg-type]
+    return replace(known, **fields)  # type: ignore[arg-type] # fields of Known
 
 
 def wait(

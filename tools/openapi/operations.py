@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tools.openapi.orders import ORDERS
 from tools.openapi.parcels import PARCELS, TABLES
-from tools.openapi.shipments import ORDERS, SHIPMENTS
+from tools.openapi.shipments import SHIPMENTS
 from tools.openapi.table import (
     CACHED,
     IF_NONE_MATCH,

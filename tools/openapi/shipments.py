@@ -1,4 +1,4 @@
-"""Operations about members' shipments, and contract B."""
+"""Operations about members' shipments."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from tools.openapi.table import (
     NO_TRACE,
     PHONE_BOUND,
     Answer,
-    B,
     Example,
     Operation,
     Parameter,
     Sent,
+    parameter,
     unchanged,
 )
-from waybill import fields, idempotency, numbers, requests, shipment_views, statuses
-from waybill.management import LONGEST_PAGE, PAGE
-from waybill.shipments import ORDER_ID
+from waybill import idempotency, requests, shipment_fields, shipment_views
 
 IDEMPOTENCY_KEY: Final = Parameter(
     name=idempotency.HEADER,
@@ -36,72 +34,9 @@ IDEMPOTENCY_KEY: Final = Parameter(
     ),
     example='"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 )
-ORDER: Final = Parameter(
-    name="order_id",
-    place="path",
-    schema={"type": "string", "pattern": ORDER_ID},
-    description="Your own id of the order.",
-    example="3550875",
-    required=True,
-)
-TRACKING_NUMBER: Final = Parameter(
-    name="tracking_number",
-    place="query",
-    schema={"type": "string", "pattern": numbers.PATTERN},
-    description="Which parcel, where the order has several.",
-    example="YT7450353838751",
-)
-COURIER: Final = Parameter(
-    name="courier",
-    place="query",
-    schema=fields.COURIER.schema,
-    description="Whose parcel, where two of the order share a number.",
-    example="yuantong",
-)
-WHICH: Final = (ORDER, TRACKING_NUMBER, COURIER)
+WHICH: Final = tuple(parameter(each) for each in shipment_fields.WHICH)
 FILTERS: Final = (
-    Parameter(
-        name="status",
-        place="query",
-        schema={"type": "string", "enum": list(statuses.NAMES)},
-        description="Only shipments whose parcel has this status.",
-        example="in_transit",
-    ),
-    Parameter(
-        name="courier",
-        place="query",
-        schema=fields.COURIER.schema,
-        description="Only shipments with this courier.",
-        example="yuantong",
-    ),
-    Parameter(
-        name="tag",
-        place="query",
-        schema={"type": "string", "pattern": requests.TAG},
-        description="Only shipments with this tag.",
-        example="summer-sale",
-    ),
-    Parameter(
-        name="attention",
-        place="query",
-        schema={"type": "boolean"},
-        description="Only shipments that somebody should look at, or only the others.",
-        example=True,
-    ),
-    Parameter(
-        name="updated_since",
-        place="query",
-        schema={"type": "string", "format": "date-time"},
-        description="Only shipments that changed since, the least recently changed first.",
-        example="2026-03-01T09:00:00Z",
-    ),
-    Parameter(
-        name="limit",
-        place="query",
-        schema={"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": PAGE},
-        description="How many at most.",
-        example=20,
-    ),
+    *(parameter(each) for each in (*shipment_fields.FILTERS, shipment_fields.LIMIT)),
     Parameter(
         name="cursor",
         place="query",
@@ -500,85 +435,6 @@ SHIPMENTS: Final = (
                 status=422,
                 sent=Sent(path={"order_id": "3550875"}, body={"tracking_number": NO_TRACE}),
                 before=(ORDERED,),
-            ),
-        ),
-    ),
-)
-
-ORDERS: Final = (
-    Operation(
-        id="trackOrder",
-        method="GET",
-        path="/v1/tracking/get/{order_id}",
-        tag="orders",
-        summary="Where is the parcel of this order?",
-        description="Contract B. Of several parcels, the latest registered that has not arrived, else the latest.",
-        scope="track",
-        parameters=(*WHICH, IF_NONE_MATCH),
-        answers={
-            200: Answer(
-                description="What is known of the parcel.",
-                model=shipment_views.TrackingAnswer,
-                headers=(*CACHED, *FETCHED),
-            ),
-            304: unchanged(*FETCHED),
-        },
-        errors=(404,),
-        contract=B,
-        examples=(
-            Example(
-                name="delivered", summary="A delivered parcel", status=200, sent=OF_ORDER, before=(ORDERED,)
-            ),
-            Example(
-                name="unknown",
-                summary="No such order of yours",
-                status=400,
-                sent=Sent(path={"order_id": "999"}),
-            ),
-        ),
-    ),
-    Operation(
-        id="trackOrderByNumber",
-        method="GET",
-        path="/v1/tracking/get",
-        tag="orders",
-        summary="Where is the parcel with this number?",
-        description="Contract B, for a number that you registered.",
-        scope="track",
-        parameters=(
-            Parameter(
-                name="tracking_number",
-                place="query",
-                schema=TRACKING_NUMBER.schema,
-                description="The courier's number of the parcel.",
-                example=DELIVERED,
-                required=True,
-            ),
-            IF_NONE_MATCH,
-        ),
-        answers={
-            200: Answer(
-                description="What is known of the parcel.",
-                model=shipment_views.TrackingAnswer,
-                headers=(*CACHED, *FETCHED),
-            ),
-            304: unchanged(*FETCHED),
-        },
-        contract=B,
-        examples=(
-            Example(
-                name="delivered",
-                summary="A delivered parcel",
-                status=200,
-                sent=Sent(query={"tracking_number": DELIVERED}),
-                before=(ORDERED,),
-            ),
-            Example(name="missing", summary="Neither order nor number", status=400),
-            Example(
-                name="unknown",
-                summary="No such number of yours",
-                status=400,
-                sent=Sent(query={"tracking_number": NO_TRACE}),
             ),
         ),
     ),

@@ -266,7 +266,7 @@ def learn(
             base = replace(
                 base, parcel=parcel, fetched_at=now, fresh_until=fresh_until, outcome=ANSWERED, misses=0,
                 tails={key: tail for key, tail in base.tails.items() if tail.verdict != "asked"},
-            )  # fmt: skip
+            )  # what changes, in one look # fmt: skip
             return _with_tail(base, ask, "verified", now) if bound else base
         case WrongPhone():
             outcome = known.outcome if known.parcel else came.outcome

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from waybill import access, couriers, gateway, naming, numbers, requests, shipment_views, statuses
-from waybill.errors import CourierUnknown, InvalidField, RequestError, ServiceError
+from waybill import access, gateway, numbers, requests, shipment_fields, shipment_views
+from waybill.errors import InvalidField, RequestError, ServiceError
 from waybill.gateway import Response
-from waybill.registration import Filters
 from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
 from waybill.shipments import Registration
 from waybill.watches import Place
@@ -22,15 +19,13 @@ if TYPE_CHECKING:
 
     from waybill.gateway import Handler, Request
     from waybill.model import Lang
-    from waybill.registration import Shipments
+    from waybill.registration import Filters, Shipments
     from waybill.shipment_views import BatchItem
     from waybill.shipments import Shipment
 
 SHIPMENT_BYTES: Final = 64 * 1024
 """Room for every text at its longest, in Chinese."""
 BATCH_BYTES: Final = 200 * 1024
-PAGE: Final = 50
-LONGEST_PAGE: Final = 100
 _LONGEST_PART: Final = 64
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -105,7 +100,8 @@ class Management:
     def list(self, request: Request) -> Response:
         """A page of shipments, newest first; with `updated_since`, the least recently changed first."""
         access.demand(request.scopes, "track")
-        filters, limit = _filters(request), _limit(request.query.get("limit"))
+        filters = shipment_fields.filters(request)
+        limit = shipment_fields.LIMIT.read(request.query) or shipment_fields.PAGE
         after = _opened(request.query.get("cursor"), filters)
         ships, following = self.shipments.page(request.member, filters, limit, after)
         cursor = _cursor(following, filters) if following else None
@@ -114,25 +110,25 @@ class Management:
     def change(self, request: Request) -> Response:
         """A JSON merge patch (RFC 7396) over what was registered."""
         access.demand(request.scopes, "manage")
-        which = naming.which(request)
+        which = shipment_fields.which(request)
         patch = requests.parse(ShipmentPatch, request.json_object(SHIPMENT_BYTES))
         ship = self.shipments.change(which, lambda said: _patched(said, patch))
         return Response(200, _view(request, ship), _NO_STORE)
 
     def complete(self, request: Request) -> Response:
         access.demand(request.scopes, "manage")
-        ship = self.shipments.complete(naming.which(request))
+        ship = self.shipments.complete(shipment_fields.which(request))
         return Response(200, _view(request, ship), _NO_STORE)
 
     def forget(self, request: Request) -> Response:
         access.demand(request.scopes, "manage")
-        self.shipments.forget(naming.which(request))
+        self.shipments.forget(shipment_fields.which(request))
         return Response(204, None, _NO_STORE)
 
     def succeed(self, request: Request) -> Response:
         """201 with the shipment that carries a forwarded parcel on, 200 with one that was linked before."""
         access.demand(request.scopes, "manage")
-        which = naming.which(request)
+        which = shipment_fields.which(request)
         body = requests.parse(Successor, request.json_object())
         courier = numbers.named_courier(
             "courier", body.courier or numbers.AUTO, body.tracking_number, self.lang
@@ -174,51 +170,6 @@ def _patched(said: Registration, patch: ShipmentPatch) -> Registration:
                 "metadata", f"A shipment keeps {requests.METADATA_LIMIT} texts of yours at most."
             )
     return replace(said, **changed)
-
-
-def _filters(request: Request) -> Filters:
-    query = request.query
-    status, tag, attention = query.get("status"), query.get("tag"), query.get("attention")
-    if status is not None and status not in statuses.NAMES:
-        raise InvalidField("status", f"The statuses are {', '.join(statuses.NAMES)}.")
-    if attention not in {None, "true", "false"}:
-        raise InvalidField("attention", "attention is true or false.")
-    if tag is not None and not re.fullmatch(requests.TAG, tag):
-        raise InvalidField("tag", "A tag has 1 to 32 characters, no # and no space at its ends.")
-    courier = query.get("courier")
-    found = couriers.find(courier) if courier is not None else None
-    if courier is not None and found is None:
-        raise CourierUnknown("No courier has this code. GET /v1/couriers?q= finds codes by name.")
-    return Filters(
-        status=status,
-        courier=found.code if found else None,
-        tag=tag,
-        attention=None if attention is None else attention == "true",
-        since=_since(query.get("updated_since")),
-    )
-
-
-def _since(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        # A plus sign in a query string is a space once it is decoded.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidField(
-            "updated_since", "Say when, and where that is, as 2026-01-31T09:00:00Z (RFC 3339)."
-        )
-    return max(0.0, (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return PAGE
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
-        raise InvalidField("limit", f"A page has 1 to {LONGEST_PAGE} shipments.")
-    return int(text)
 
 
 def _cursor(place: Place, filters: Filters) -> str:

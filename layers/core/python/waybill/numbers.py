@@ -119,15 +119,22 @@ def named_courier(field: str, text: str, number: str, lang: str) -> couriers.Cou
     """The courier of a code or an alias; `auto` leaves it to the number.
 
     Raises:
+        InvalidField, CourierUnknown: as `known_courier`.
+        CourierAmbiguous: as `courier_of`.
+    """
+    return courier_of(number, lang) if text.strip().lower() == AUTO else known_courier(text, field)
+
+
+def known_courier(text: str, field: str = "courier") -> couriers.Courier:
+    """The courier of a code or an alias.
+
+    Raises:
         InvalidField: no code.
         CourierUnknown: a code that Kuaidi100 does not have; names near ones.
-        CourierAmbiguous: as `courier_of`.
     """
     code = text.strip().lower()
     if not code or len(code) > 64:
         raise InvalidField(field, "Name the courier by its code, as yuantong, or let auto find it.")
-    if code == AUTO:
-        return courier_of(number, lang)
     courier = couriers.find(code)
     if courier is None:
         near = ", ".join(each.code for each in couriers.search(code, 3)) if re.fullmatch(r"\w+", code) else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from waybill import access, couriers, naming, numbers, shipment_views, views
+from waybill import access, couriers, shipment_fields, shipment_views, views
 from waybill.errors import (
     CourierUnknown,
     RequestError,
     ServiceError,
     StoreUnavailable,
-    TrackingNumberRequired,
 )
 from waybill.gateway import Response
 from waybill.lookup import Wanted
@@ -42,17 +41,12 @@ class Orders:
     def by_order(self, request: Request) -> Response:
         """Contract B: the parcel of an order, or the one of several that `?tracking_number=` names."""
         access.demand(request.scopes, "track")
-        return self._contract_b(self.shipments.find(naming.which(request)))
+        return self._contract_b(self.shipments.find(shipment_fields.which(request)))
 
     def by_number(self, request: Request) -> Response:
         """Contract B: the member's order that a number belongs to."""
         access.demand(request.scopes, "track")
-        text = request.query.get("tracking_number", "").strip()
-        if not text:
-            raise TrackingNumberRequired(
-                "order_id", "order_id is required when tracking_number is not provided"
-            )
-        number = numbers.normalise(text, "tracking_number")
+        number = shipment_fields.NUMBER_OF_AN_ORDER.read(request.query)
         return self._contract_b(self.shipments.find_number(request.member, number))
 
     def _contract_b(self, ship: Shipment) -> Response:
@@ -65,12 +59,14 @@ class Orders:
     def shipment(self, request: Request) -> Response:
         """A shipment with its parcel, as fresh as the rules allow."""
         access.demand(request.scopes, "track")
-        return self._shown(request, *self._look(self.shipments.find(naming.which(request))))
+        return self._shown(request, *self._look(self.shipments.find(shipment_fields.which(request))))
 
     def refresh(self, request: Request) -> Response:
         """The same, and now, if the rules allow; the freshness says why not."""
         access.demand(request.scopes, "track")
-        return self._shown(request, *self._look(self.shipments.find(naming.which(request)), max_age=0))
+        return self._shown(
+            request, *self._look(self.shipments.find(shipment_fields.which(request)), max_age=0)
+        )
 
     def _shown(
         self, request: Request, ship: Shipment, found: Found | None, error: WaybillError | None

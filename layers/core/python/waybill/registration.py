@@ -163,9 +163,11 @@ class Shipments:
             raise ShipmentAmbiguous(
                 f"The order has several parcels: {named}. Name one with ?tracking_number=, and &courier= where two share a number."
             )
-        if not ships:
+        # From the table itself: what an index shows may be over, and look like a change that was made already.
+        ship = self.watches.get(which.member, which.order_id, ships[0].link) if ships else None
+        if ship is None:
             raise _not_found(which)
-        return ships[0]
+        return ship
 
     def _of(self, which: Which) -> list[Shipment]:
         """By number where there is one: an order may have more parcels than are looked at."""
@@ -220,13 +222,10 @@ class Shipments:
         )
 
     def _change(self, which: Which, how: Callable[[Shipment], Shipment | None]) -> Shipment:
-        found = self.one(which)
-        # From the table itself: what an index showed may be over, and to `how` look like a change that was made already.
-        stands = self.watches.get(found.member, found.order_id, found.link)
-        changed = self.watches.change(stands, how) if stands else None
-        if changed is None:
+        ship = self.watches.change(self.one(which), how)
+        if ship is None:
             raise _not_found(which)
-        return changed
+        return ship
 
     def forget(self, which: Which) -> None:
         """Stop following the parcel for this order, and delete what was said of it."""

@@ -19,14 +19,13 @@ from pydantic import (
 
 from waybill import numbers, phones, statuses
 from waybill.errors import InvalidBody, InvalidField
-from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID
+from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID, TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic.config import JsonDict
 
-TAG: Final = r"^[^\x00-\x20#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20#])?$"
 BATCH_LIMIT: Final = 100
 METADATA_LIMIT: Final = 20
 FAULTS_TOLD: Final = 20

@@ -92,7 +92,7 @@ ZONES: Final = {
     "JP": 9, "KR": 9, "SG": 8, "MY": 8, "PH": 8, "TH": 7, "VN": 7, "ID": 7, "IN": 5.5, "AE": 4, "RU": 3, "SA": 3,
     "DE": 1, "FR": 1, "IT": 1, "ES": 1, "NL": 1, "BE": 1, "PL": 1, "GB": 0, "BR": -3, "US": -6, "CA": -5, "MX": -6,
     "AU": 10, "NZ": 12,
-}  # fmt: skip
+}  # a table # fmt: skip
 """Hours east of Greenwich by the country that an area's code begins with: good enough to tell day from night. Else China's."""
 CHINA: Final = 8 * HOUR
 

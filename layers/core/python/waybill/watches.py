@@ -46,7 +46,6 @@ COURIERS: Final = Index("couriers", "by_courier")
 ATTENTION: Final = Index("attention", "by_attention")
 TAGS: Final = Index("tags", "by_tag")
 CHANGES: Final = Index("changes", "by_member", "changed")
-INDEXES: Final = (ORDERS, NUMBERS, MEMBERS, STATUSES, COURIERS, ATTENTION, TAGS, CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
