@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,11 @@ import httpx
 from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.stacks import RunningStack
 
+LIST = "/v1/shipments"
 COLLECTED = {
     "at": -90_000,
     "text": "顺丰速运 已收取快件",
@@ -68,3 +72,53 @@ def register(client: httpx.Client, order_id: str, number: str, **fields: Any) ->
     assert answer.status_code == 201, answer.text
     shipment: dict[str, Any] = answer.json()
     return shipment
+
+
+def at(order_id: str, action: str = "") -> str:
+    return f"{LIST}/{order_id}{action and f'/{action}'}"
+
+
+def listed(client: httpx.Client, **query: str) -> list[dict[str, Any]]:
+    answer = client.get(LIST, params=query)
+    assert answer.status_code == 200, answer.text
+    shipments: list[dict[str, Any]] = answer.json()["shipments"]
+    return shipments
+
+
+def pages(client: httpx.Client, **query: str) -> Iterator[list[str]]:
+    """The orders of every page, one page after the other; whoever iterates may do something in between."""
+    while True:
+        answer = client.get(LIST, params=query)
+        assert answer.status_code == 200, answer.text
+        yield [each["order_id"] for each in answer.json()["shipments"]]
+        cursor = answer.json()["next_cursor"]
+        if cursor is None:
+            return
+        query["cursor"] = cursor
+
+
+def refusal(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    error: dict[str, Any] = answer.json()["error"]
+    assert error["code"] == f"{status}000"
+    return error
+
+
+async def post_all(
+    client: httpx.Client, bodies: list[Any], at_once: int, **headers: str
+) -> list[httpx.Response]:
+    turn, limits = asyncio.Semaphore(at_once), httpx.Limits(max_connections=at_once)
+    async with httpx.AsyncClient(
+        base_url=client.base_url,
+        headers={"Authorization": client.headers["Authorization"], **headers},
+        timeout=60,
+        limits=limits,
+        trust_env=False,
+        verify=NO_TLS,
+    ) as concurrent:
+
+        async def one(body: object) -> httpx.Response:
+            async with turn:
+                return await concurrent.post(LIST, json=body)
+
+        return await asyncio.gather(*map(one, bodies))

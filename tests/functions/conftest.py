@@ -20,9 +20,10 @@ from moto import mock_aws
 
 from tests.simulators import Simulator, running_simulator
 from tests.tables import create_tables
+from tools.admin import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
@@ -229,3 +230,15 @@ def number() -> str:
 @pytest.fixture
 def docs(environment: dict[str, str]) -> App:  # noqa: ARG001 - in force, not used
     return App(load("docs"))
+
+
+@pytest.fixture
+def admin(aws: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:  # noqa: ARG001 - in force, not used
+    """Runs a command on the table `tracking`: exit status, standard output, standard error."""
+
+    def run(*words: str, table: str = "tracking") -> tuple[int, str, str]:
+        status = main([*words[:2], "--table", table, *words[2:]])
+        written = capsys.readouterr()
+        return status, written.out, written.err
+
+    return run
