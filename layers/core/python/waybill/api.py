@@ -56,7 +56,9 @@ class Api:
         courier = numbers.named_courier("courier", fields.COURIER.read(request.path), number, lang)
         tail = fields.PHONE_TAIL.read(request.headers)
         max_age = fields.MAX_AGE.read(request.query)
-        found = self.lookup.track(Wanted(courier, number, request.member, tail, lang, max_age))
+        found = self.lookup.track(
+            Wanted(courier, number, request.member, tail, lang, max_age, cause="parcel")
+        )
         body = views.native(found, lang)
         tag = views.etag(body)
         headers = {

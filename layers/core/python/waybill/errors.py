@@ -26,7 +26,9 @@
     │   └── RateLimited             429, when to come back
     ├── ServiceError                the caller can only come back
     │   ├── UpstreamUnavailable     503
+    │   │   └── CircuitOpen         503, when the next call may be made
     │   ├── UpstreamUnknown         503
+    │   ├── BudgetExhausted         503, when the next budget begins
     │   └── StoreUnavailable        503
     ├── ConfigurationError          the operator can mend it; raised at start
     ├── TokenChanged                the operator can look and try again; raised by the admin command
@@ -206,8 +208,16 @@ class UpstreamUnavailable(ServiceError):
     pass
 
 
+class CircuitOpen(UpstreamUnavailable):
+    """Kuaidi100 refuses all calls until the operator has mended something; only one is made now and then, to see."""
+
+
 class UpstreamUnknown(ServiceError):
     code = "UPSTREAM_UNKNOWN"
+
+
+class BudgetExhausted(ServiceError):
+    code = "BUDGET_EXHAUSTED"
 
 
 class StoreUnavailable(ServiceError):

@@ -32,6 +32,7 @@ from waybill.model import Answer, Parcel, Query
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from waybill.calls import Cause
     from waybill.couriers import Courier
     from waybill.freshness import Source
     from waybill.lease import Lease, Rules
@@ -76,7 +77,7 @@ class Wanted:
     """What a caller asks: a courier, a normalised number, on whose behalf. `tail` is the phone's last four digits.
 
     `max_age`: the oldest answer that will do, in seconds; None leaves it to the rules. What is not `followed` any more is told
-    from what is known, without a call.
+    from what is known, without a call. `cause` is what the ledger books a call under.
     """
 
     courier: Courier
@@ -88,6 +89,7 @@ class Wanted:
     origin: str = ""
     to: str = ""
     followed: bool = True
+    cause: Cause = "track"
 
 
 @dataclass(frozen=True, slots=True)

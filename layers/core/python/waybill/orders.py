@@ -17,6 +17,7 @@ from waybill.lookup import Wanted
 from waybill.shipments import Standing
 
 if TYPE_CHECKING:
+    from waybill.calls import Cause
     from waybill.errors import WaybillError
     from waybill.gateway import Handler, Request
     from waybill.lookup import Found, Lookup
@@ -50,7 +51,7 @@ class Orders:
         return self._contract_b(self.shipments.find_number(request.member, number))
 
     def _contract_b(self, ship: Shipment) -> Response:
-        ship, found, error = self._look(ship)
+        ship, found, error = self._look(ship, "order")
         if isinstance(error, RequestError):
             raise error
         headers = views.origin(found) if found else {}
@@ -59,13 +60,15 @@ class Orders:
     def shipment(self, request: Request) -> Response:
         """A shipment with its parcel, as fresh as the rules allow."""
         access.demand(request.scopes, "track")
-        return self._shown(request, *self._look(self.shipments.find(shipment_fields.which(request))))
+        return self._shown(
+            request, *self._look(self.shipments.find(shipment_fields.which(request)), "shipment")
+        )
 
     def refresh(self, request: Request) -> Response:
         """The same, and now, if the rules allow; the freshness says why not."""
         access.demand(request.scopes, "track")
         return self._shown(
-            request, *self._look(self.shipments.find(shipment_fields.which(request)), max_age=0)
+            request, *self._look(self.shipments.find(shipment_fields.which(request)), "refresh", max_age=0)
         )
 
     def _shown(
@@ -76,7 +79,7 @@ class Orders:
         return Response(200, body, headers)
 
     def _look(
-        self, ship: Shipment, max_age: float | None = None
+        self, ship: Shipment, cause: Cause, max_age: float | None = None
     ) -> tuple[Shipment, Found | None, WaybillError | None]:
         """What is known of a shipment's parcel, asked for if due; an error instead where nothing may be shown.
 
@@ -95,6 +98,7 @@ class Orders:
             origin=said.origin,
             to=said.to,
             followed=ship.completed_at is None,
+            cause=cause,
         )
         try:
             found = self.lookup.track(wanted)

@@ -97,6 +97,10 @@ ZONES: Final = {
 CHINA: Final = 8 * HOUR
 
 
+SHARDS: Final = 16
+"""In so many parts lie the parcels that wait for their time: each takes a thousand writes a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """How a parcel has been followed, in epoch seconds.
@@ -152,6 +156,11 @@ def stalled(parcel: Parcel, now: float, learned: Learned | None = None) -> bool:
     if now - since < STALLED_NOT_BEFORE:
         return False
     return Rate(leg_of(lines), learned or Learned()).quiet(since, now, offset_of(parcel)) < UNLIKELY
+
+
+def shard_of(courier: str, number: str) -> str:
+    """The part of the due index that a parcel waits in: `DUE#07`."""
+    return f"DUE#{hashlib.sha256(f'{courier}#{number}'.encode()).digest()[0] % SHARDS:02}"
 
 
 def offset_of(parcel: Parcel) -> float:
