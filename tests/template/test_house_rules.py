@@ -17,6 +17,12 @@ EVERY_FUNCTION = {
     "POWERTOOLS_LOG_LEVEL",
     "CORS_ORIGIN",
 }
+BUDGETS = {
+    "DAILY_CALL_BUDGET",
+    "MONTHLY_CALL_BUDGET",
+    "MEMBER_DAILY_CALL_BUDGET",
+    "MEMBER_MONTHLY_CALL_BUDGET",
+}
 ENVIRONMENT = {
     "AuthorizerFunction": EVERY_FUNCTION
     | {
@@ -29,7 +35,7 @@ ENVIRONMENT = {
         "JWT_DEFAULT_SCOPES",
     },
     "DocsFunction": EVERY_FUNCTION,
-    "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
+    "ManageFunction": EVERY_FUNCTION | BUDGETS | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
     "QueryFunction": EVERY_FUNCTION
     | {
         "CACHE_TABLE",
@@ -52,6 +58,7 @@ ALLOWED = {
         "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:DeleteItem CacheTable",
         "dynamodb:DeleteItem TrackingTable",
+        "dynamodb:DescribeTable TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem CacheTable",
@@ -194,15 +201,42 @@ def test_roles_allow_exactly_what_their_function_does(
     )
 
 
-def test_functions_of_shipments_can_read_parcels_and_no_token(
+LEDGER = ["CALL#*", "LEDGER#*", "BUDGET#*", "MEMBER#*"]
+KEYS = {
+    "ManageRole": {
+        "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER],
+        "dynamodb:DeleteItem": ["PARCEL#*"],
+        "dynamodb:DescribeTable": [],
+        "dynamodb:GetItem": ["PARCEL#*", *LEDGER],
+        "dynamodb:PutItem": ["PARCEL#*", "LEDGER#*"],
+        "dynamodb:Query": LEDGER,
+    },
+    "QueryRole": {
+        "dynamodb:GetItem": ["PARCEL#*"],
+        "dynamodb:PutItem": ["PARCEL#*"],
+        "dynamodb:Query": ["PARCEL#*"],
+    },
+}
+"""What each action on the Tracking table itself may reach, by the beginning of its keys; describing the table reaches no item."""
+
+
+def test_functions_of_shipments_can_read_parcels_and_the_ledger_and_no_token(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:
-    for role in ("ManageRole", "QueryRole"):
+    for role, keys in KEYS.items():
+        reached: dict[str, list[str]] = {}
         for statement in statements[role]:
             if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]:
-                assert statement["Condition"] == {
-                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "PARCEL#*"}
-                }
+                condition = statement.get(
+                    "Condition", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": []}}
+                )
+                (beginnings,) = [each["dynamodb:LeadingKeys"] for each in condition.values()]
+                assert condition.keys() == {"ForAllValues:StringLike"}
+                for action in statement["Action"]:
+                    reached.setdefault(action, []).extend(
+                        [beginnings] if isinstance(beginnings, str) else beginnings
+                    )
+        assert reached == keys
 
 
 def test_the_authorizer_can_read_tokens_and_members_and_no_parcel(

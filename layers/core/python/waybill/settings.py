@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 from waybill.access import SCOPES, Issuer, is_private
+from waybill.budgets import Limits
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
@@ -46,6 +47,23 @@ class Environment:
         if not 0 < value < float("inf"):
             raise ConfigurationError(f"The environment variable {name} must be positive: {text!r}.")
         return value
+
+    def limit(self, name: str) -> int:
+        """A whole number; 0 stands for no limit."""
+        text = self.text(name)
+        if not text.isdecimal():
+            raise ConfigurationError(
+                f"The environment variable {name} must be a whole number, 0 or more: {text!r}."
+            )
+        return int(text)
+
+    def budgets(self) -> Limits:
+        return Limits(
+            day=self.limit("DAILY_CALL_BUDGET"),
+            month=self.limit("MONTHLY_CALL_BUDGET"),
+            member_day=self.limit("MEMBER_DAILY_CALL_BUDGET"),
+            member_month=self.limit("MEMBER_MONTHLY_CALL_BUDGET"),
+        )
 
     def choice(self, name: str, *choices: str) -> str:
         text = self.text(name)
@@ -128,6 +146,7 @@ class ManageSettings:
     cache_table: str
     tracking_table: str
     lang: Lang
+    budgets: Limits
     clock: Clock
     cors_origin: str
 
@@ -143,6 +162,7 @@ class ManageSettings:
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
             lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            budgets=env.budgets(),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )
