@@ -1,0 +1,79 @@
+"""What the functions that may ask Kuaidi100 are made of: query, which callers wait for, and refresh, which the schedule feeds.
+
+One place, so that a call costs, counts and waits the same whoever makes it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from waybill import observe
+from waybill.cache import Cache
+from waybill.lookup import Credentials, Lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from waybill.credentials import Secrets
+    from waybill.freshness import Known
+    from waybill.kuaidi100 import Client
+    from waybill.model import Answer, Query
+    from waybill.settings import QuerySettings
+
+
+def dynamodb(connections: int = 10) -> DynamoDBClient:
+    """A client that as many threads as there are `connections` use at once; it gives up long before a function's time is over."""
+    return boto3.client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=connections,
+        ),
+    )
+
+
+def lookup(
+    settings: QuerySettings, client: DynamoDBClient, secrets: Secrets, on_known: Callable[[Known], None]
+) -> Lookup:
+    """The lookup over the tables and the upstream of `settings`."""
+    return Lookup(
+        store=Cache(client, settings.cache_table),
+        query=Kuaidi100(settings),
+        secrets=secrets,
+        rules=settings.rules,
+        now=settings.clock.now,
+        pause=time.sleep,
+        holder=lambda: uuid.uuid4().hex,
+        on_call=observe.on_call,
+        on_known=on_known,
+        on_loss=observe.on_loss,
+    )
+
+
+class Kuaidi100:
+    """The client, made at the first call, and with it httpx and pydantic: answers from the cache never load them."""
+
+    client: Client | None = None
+
+    def __init__(self, settings: QuerySettings) -> None:
+        self._settings = settings
+
+    def __call__(self, query: Query, credentials: Credentials) -> Answer:
+        from waybill import kuaidi100  # noqa: PLC0415 - see the class
+
+        if self.client is None:
+            self.client = kuaidi100.Client(
+                url=self._settings.upstream_url,
+                connect=self._settings.connect_timeout,
+                read=self._settings.read_timeout,
+            )
+        return self.client.query(query, kuaidi100.Credentials(*credentials))
