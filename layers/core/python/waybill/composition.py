@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from waybill import observe
+from waybill import budgets, observe
 from waybill.cache import Cache
-from waybill.lookup import Credentials, Lookup
+from waybill.flights import Flights
+from waybill.lookup import Lookup
+from waybill.slots import Slots
+from waybill.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from waybill.credentials import Secrets
+    from waybill.flights import Credentials
     from waybill.freshness import Known
     from waybill.kuaidi100 import Client
     from waybill.model import Answer, Query
@@ -45,15 +49,23 @@ def lookup(
     settings: QuerySettings, client: DynamoDBClient, secrets: Secrets, on_known: Callable[[Known], None]
 ) -> Lookup:
     """The lookup over the tables and the upstream of `settings`."""
+    spending = Spending(client, settings.tracking_table, observe.on_budget)
     return Lookup(
         store=Cache(client, settings.cache_table),
-        query=Kuaidi100(settings),
-        secrets=secrets,
-        rules=settings.rules,
+        flights=Flights(
+            slots=Slots(client, settings.cache_table, settings.tracking_table, spending, time.sleep),
+            query=Kuaidi100(settings),
+            secrets=secrets,
+            rules=settings.rules,
+            now=settings.clock.now,
+            holder=lambda: uuid.uuid4().hex,
+            budgets=lambda member: budgets.of(member, settings.limits),
+            on_call=observe.on_call,
+            on_circuit=observe.on_circuit,
+        ),
+        tail_hash=secrets.tail_hash,
         now=settings.clock.now,
         pause=time.sleep,
-        holder=lambda: uuid.uuid4().hex,
-        on_call=observe.on_call,
         on_known=on_known,
         on_loss=observe.on_loss,
     )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from waybill.calls import Cause
     from waybill.lease import Lease, Rules
     from waybill.model import Answer, Query
-    from waybill.slots import Slot, Slots
+    from waybill.slots import Slot
 
 LAST_START_SECONDS: Final = 6.0
 """How long after a question came its call may still start: it has to end within the function's time-out of 20 s."""
@@ -51,6 +51,25 @@ class Secrets(Protocol):
 
     def kuaidi100(self, *, reread: bool = False) -> Credentials: ...
     def tail_hash(self, courier: str, number: str, tail: str) -> str: ...
+
+
+class Slots(Protocol):
+    """What `slots.Slots` does; see there."""
+
+    def lease(self, courier: str, number: str) -> Lease | None: ...
+    def circuit(self) -> Circuit | None: ...
+    def take(
+        self,
+        wanted: Lease,
+        standing: Lease | None,
+        call: Call,
+        budgets: tuple[Budget, ...] = (),
+        probe: tuple[Circuit, Circuit] | None = None,
+    ) -> tuple[Slot | None, Lease | None]: ...
+    def settle(self, slot: Slot, lease: Lease, call: Call) -> None: ...
+    def look_at_budgets(self, slot: Slot) -> None: ...
+    def open_circuit(self, circuit: Circuit) -> bool: ...
+    def close_circuit(self, holder: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,7 @@ class Flights:
     """Makes calls over one store of slots, one upstream and one set of rules.
 
     `query` is imported with its client at the first call only; `holder` gives every flight a name of its own; `budgets` are those
-    that a member's call counts in ("" for the schedule's); `on_call` hears of every call, with its slot.
+    that a member's call counts in ("" for the schedule's); `on_call` hears of every call, `on_circuit` of each time it opens.
     """
 
     slots: Slots
@@ -103,7 +122,8 @@ class Flights:
     now: Callable[[], float]
     holder: Callable[[], str]
     budgets: Callable[[str], tuple[Budget, ...]]
-    on_call: Callable[[Call, Slot], None]
+    on_call: Callable[[Call], None]
+    on_circuit: Callable[[Circuit], None]
 
     def clearance(self, ticket: Ticket) -> Clearance:
         """Leave to make a call now.
@@ -112,17 +132,16 @@ class Flights:
             UpstreamUnavailable: there are no credentials, or too little time is left.
             CircuitOpen: Kuaidi100 refuses all calls; when the next one may be made.
         """
-        now = self.now()
-        if now - ticket.asked_at > LAST_START_SECONDS * self.rules.second:
-            raise UpstreamUnavailable(
-                "Another call about this parcel took too long. Ask again.", retry_after=1
-            )
-        circuit = self.slots.circuit()
+        circuit, now = self.slots.circuit(), self.now()
         if circuit and now < circuit.probe_at:
             raise CircuitOpen(OUTCOMES[circuit.code].action, retry_after=circuit.probe_at - now)
         # What a refused signature opened, a mended secret closes; the one in memory may be the old one.
         mended = circuit is not None and circuit.code == BadSignature.outcome
         credentials = self.secrets.kuaidi100(reread=mended)
+        if self.now() - ticket.asked_at > LAST_START_SECONDS * self.rules.second:
+            raise UpstreamUnavailable(
+                "Another call about this parcel took too long. Ask again.", retry_after=1
+            )
         return Clearance(ticket, credentials, self.budgets(ticket.member), circuit)
 
     def take(self, clearance: Clearance) -> tuple[Slot | None, Lease | None]:
@@ -164,8 +183,10 @@ class Flights:
         charges, billed = slot.lease.charges.after(outcome, landing.at)
         call = replace(slot.call, outcome=outcome, billed=billed)
         self.slots.settle(slot, replace(landing.lease, charges=charges), call)
-        if outcome in OPENED_BY and not slot.probe:
-            self.slots.open_circuit(Circuit.opened(outcome, slot.lease.holder, landing.at))
+        self.slots.look_at_budgets(slot)
+        opened = Circuit.opened(outcome, slot.lease.holder, landing.at)
+        if outcome in OPENED_BY and not slot.probe and self.slots.open_circuit(opened):
+            self.on_circuit(opened)
         elif slot.probe and outcome in CLOSED_BY:
             self.slots.close_circuit(slot.lease.holder)
 
@@ -183,7 +204,7 @@ class Flights:
         settled = lease.settle(slot.lease, came if isinstance(came, UpstreamError) else None, now, self.rules)
         landing = Landing(slot, came, settled, now)
         unknown = () if isinstance(came, UpstreamError) else came.unknown_codes
-        self.on_call(replace(slot.call, outcome=landing.outcome, unknown_codes=unknown), slot)
+        self.on_call(replace(slot.call, outcome=landing.outcome, unknown_codes=unknown))
         return landing
 
     def _retake(self, landing: Landing, clearance: Clearance) -> tuple[Slot, Credentials] | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 from waybill.access import SCOPES, Issuer, is_private
+from waybill.budgets import Limits
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
@@ -55,6 +57,21 @@ class Environment:
             )
         return text
 
+    def limits(self) -> Limits:
+        """Budgets of calls; 0 is none."""
+        return Limits(
+            day=self.count("DAILY_CALL_BUDGET"),
+            month=self.count("MONTHLY_CALL_BUDGET"),
+            member_day=self.count("MEMBER_DAILY_CALL_BUDGET"),
+            member_month=self.count("MEMBER_MONTHLY_CALL_BUDGET"),
+        )
+
+    def count(self, name: str) -> int:
+        text = self.text(name)
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            raise ConfigurationError(f"The environment variable {name} is no whole number: {text!r}.")
+        return int(text)
+
     def clock(self) -> Clock:
         """Wall time, unless the local stack hands over a clock of its own."""
         text = self._variables.get("WAYBILL_CLOCK", "")
@@ -79,6 +96,7 @@ class QuerySettings:
     read_timeout: float
     lang: Lang
     rules: Rules
+    limits: Limits
     clock: Clock
     cors_origin: str
 
@@ -116,6 +134,7 @@ class QuerySettings:
                 second=clock.speed,
                 strict=env.choice("STRICT_GAP", "true", "false") == "true",
             ),
+            limits=env.limits(),
             clock=clock,
             cors_origin=env.optional("CORS_ORIGIN"),
         )

@@ -156,6 +156,11 @@ class Slots:
                 self._pause(PAUSE * 2**round_)
         raise StoreUnavailable("Too many calls end at once. Ask again.", retry_after=1)
 
+    def look_at_budgets(self, slot: Slot) -> None:
+        """After a call: warn of budgets that come to their end."""
+        for budget, shard in slot.shards:
+            self._spending.look(budget, shard, slot.call.at)
+
     def open_circuit(self, circuit: Circuit) -> bool:
         """Open the circuit for all functions; whether it was closed."""
         return self._written(
@@ -183,6 +188,7 @@ class Slots:
             budget.allotment(shard, scheduled=not call.member) - count for shard, count in enumerate(used)
         ]
         if max(left) <= 0:
+            self._spending.warn(budget, sum(used), call.at)
             whose = "Your" if budget.scope else "The"
             raise BudgetExhausted(
                 f"{whose} budget of {budget.limit} calls to Kuaidi100 a {budget.period} is used up, so no fresh data is bought. "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
-from waybill.budgets import SHARDS
+from waybill.budgets import SHARDS, WARNED_AT
 from waybill.errors import DAY, StoreUnavailable
 from waybill.table import served
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from waybill.budgets import Budget
@@ -20,12 +23,23 @@ KEEP: Final = 400 * DAY
 ROUNDS: Final = 5
 
 
-class Spending:
-    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it."""
+EXACT: Final = 50 * SHARDS
+"""Budgets of up to so many calls are looked at with every call; larger ones with the calls of one shard."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+
+class Spending:
+    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it.
+
+    `on_warning` hears once in a period, whoever sees it first, that 80 or 100 percent of a budget are used.
+    """
+
+    def __init__(
+        self, dynamodb: DynamoDBClient, table: str, on_warning: Callable[[Budget, int], None]
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._on_warning = on_warning
+        self._told: set[tuple[str, str, int]] = set()
 
     def used(self, budget: Budget, now: float) -> list[int]:
         """Calls taken from each shard in the running period."""
@@ -69,7 +83,23 @@ class Spending:
             }
         }
 
-    def mark(self, budget: Budget, now: float, percent: int) -> bool:
+    def look(self, budget: Budget, shard: int, now: float) -> None:
+        """After a call: see whether a warning is due. A store that is away delays it to a later call."""
+        if budget.limit <= EXACT or shard == 0:
+            with contextlib.suppress(StoreUnavailable):
+                self.warn(budget, sum(self.used(budget, now)), now)
+
+    def warn(self, budget: Budget, used: int, now: float) -> None:
+        """Warn of what is used, if that is news."""
+        for percent in (round(100 * WARNED_AT), 100):
+            mark = (budget.scope, budget.name(now), percent)
+            if used * 100 < budget.limit * percent or mark in self._told:
+                continue
+            if self._mark(budget, now, percent):
+                self._on_warning(budget, percent)
+            self._told.add(mark)
+
+    def _mark(self, budget: Budget, now: float, percent: int) -> bool:
         """Whether this is the first time that so much of the running period's budget is seen to be used."""
         item: Item = {
             "pk": {"S": f"BUDGET#{budget.name(now)}"},
