@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
@@ -15,6 +16,7 @@ from botocore.config import Config
 from waybill import observe
 from waybill.cache import Cache
 from waybill.lookup import Credentials, Lookup
+from waybill.queues import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,25 +26,44 @@ if TYPE_CHECKING:
     from waybill.credentials import Secrets
     from waybill.freshness import Known
     from waybill.kuaidi100 import Client
+    from waybill.lookup import Call
     from waybill.model import Answer, Query
     from waybill.settings import QuerySettings
 
+THREADS: Final = 10
+"""Of functions that do ten things at once: a batch of messages, or ten batches of claims."""
 
-def dynamodb(connections: int = 10) -> DynamoDBClient:
-    """A client that as many threads as there are `connections` use at once; it gives up long before a function's time is over."""
+
+def dynamodb() -> DynamoDBClient:
+    """A client that many threads use at once; it gives up long before a function's time is over."""
     return boto3.client(
         "dynamodb",
         config=Config(
             connect_timeout=1,
             read_timeout=2,
             retries={"mode": "standard", "max_attempts": 3},
-            max_pool_connections=connections,
+            max_pool_connections=THREADS,
         ),
     )
 
 
+def queue(url: str) -> Queue:
+    """A queue that many threads use at once."""
+    config = Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "max_attempts": 2},
+        max_pool_connections=THREADS,
+    )
+    return Queue(boto3.client("sqs", config=config), url, time.sleep)
+
+
 def lookup(
-    settings: QuerySettings, client: DynamoDBClient, secrets: Secrets, on_known: Callable[[Known], None]
+    settings: QuerySettings,
+    client: DynamoDBClient,
+    secrets: Secrets,
+    on_known: Callable[[Known], None],
+    on_call: Callable[[Call], None] = observe.on_call,
 ) -> Lookup:
     """The lookup over the tables and the upstream of `settings`."""
     return Lookup(
@@ -53,7 +74,7 @@ def lookup(
         now=settings.clock.now,
         pause=time.sleep,
         holder=lambda: uuid.uuid4().hex,
-        on_call=observe.on_call,
+        on_call=on_call,
         on_known=on_known,
         on_loss=observe.on_loss,
     )
@@ -66,14 +87,16 @@ class Kuaidi100:
 
     def __init__(self, settings: QuerySettings) -> None:
         self._settings = settings
+        self._making = Lock()
 
     def __call__(self, query: Query, credentials: Credentials) -> Answer:
         from waybill import kuaidi100  # noqa: PLC0415 - see the class
 
-        if self.client is None:
-            self.client = kuaidi100.Client(
-                url=self._settings.upstream_url,
-                connect=self._settings.connect_timeout,
-                read=self._settings.read_timeout,
-            )
+        with self._making:
+            if self.client is None:
+                self.client = kuaidi100.Client(
+                    url=self._settings.upstream_url,
+                    connect=self._settings.connect_timeout,
+                    read=self._settings.read_timeout,
+                )
         return self.client.query(query, kuaidi100.Credentials(*credentials))

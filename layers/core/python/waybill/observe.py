@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from waybill.errors import OUTCOMES
 
 if TYPE_CHECKING:
+    from waybill.dispatch import Run
     from waybill.errors import WaybillError
     from waybill.lookup import Call
 
@@ -45,6 +46,22 @@ def on_call(call: Call) -> None:
             "member": call.member,
             "outcome": call.outcome,
             "unknown_codes": [code[:16] for code in call.unknown_codes],
+        },
+    )
+
+
+def on_run(run: Run) -> None:
+    """A run of the dispatch: how late the oldest parcel was, how many were sent, and whether the circuit is open."""
+    metrics.add_metric("RefreshLag", MetricUnit.Seconds, run.lag)
+    metrics.add_metric("Dispatched", MetricUnit.Count, run.sent)
+    metrics.add_metric("CircuitOpen", MetricUnit.Count, int(run.circuit_open))
+    logger.info(
+        "dispatch",
+        extra={
+            "lag": round(run.lag),
+            "sent": run.sent,
+            "most": run.most,
+            "fault": run.fault and type(run.fault).__name__,
         },
     )
 

@@ -47,6 +47,15 @@ class Environment:
             raise ConfigurationError(f"The environment variable {name} must be positive: {text!r}.")
         return value
 
+    def count(self, name: str) -> int:
+        """A whole number that may be 0."""
+        text = self.text(name)
+        if not text.isdecimal():
+            raise ConfigurationError(
+                f"The environment variable {name} is not a whole number from 0 on: {text!r}."
+            )
+        return int(text)
+
     def choice(self, name: str, *choices: str) -> str:
         text = self.text(name)
         if text not in choices:
@@ -68,7 +77,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """What the query function runs with. Time-outs are wall seconds; `rules` speak service seconds."""
+    """What the functions that ask Kuaidi100 run with, query and refresh. Time-outs are wall seconds; `rules` speak service seconds.
+
+    Budgets are calls in a day or a month of China's, of all together or of each member; 0 is none.
+    """
 
     cache_table: str
     tracking_table: str
@@ -81,6 +93,10 @@ class QuerySettings:
     rules: Rules
     clock: Clock
     cors_origin: str
+    daily_call_budget: int
+    monthly_call_budget: int
+    member_daily_call_budget: int
+    member_monthly_call_budget: int
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
@@ -118,6 +134,35 @@ class QuerySettings:
             ),
             clock=clock,
             cors_origin=env.optional("CORS_ORIGIN"),
+            daily_call_budget=env.count("DAILY_CALL_BUDGET"),
+            monthly_call_budget=env.count("MONTHLY_CALL_BUDGET"),
+            member_daily_call_budget=env.count("MEMBER_DAILY_CALL_BUDGET"),
+            member_monthly_call_budget=env.count("MEMBER_MONTHLY_CALL_BUDGET"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """What the dispatch runs with. `refresh_queue` is a URL."""
+
+    cache_table: str
+    tracking_table: str
+    refresh_queue: str
+    clock: Clock
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
+            refresh_queue=env.text("REFRESH_QUEUE"),
+            clock=env.clock(),
         )
 
 
