@@ -25,7 +25,10 @@ FREE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """`most` parcels may be sent in one run, None for any number; since that was decided `calls` were counted, with `faults` among them."""
+    """`most` parcels may be sent in one run, None for any number. `calls` were counted since that was decided.
+
+    `faults` of them failed.
+    """
 
     calls: int = 0
     faults: int = 0

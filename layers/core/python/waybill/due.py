@@ -58,7 +58,7 @@ class DueIndex:
                     },
                     UpdateExpression="SET due_at = :until",
                     ConditionExpression="due_at = :seen",
-                    ExpressionAttributeValues={":until": _number(until), ":seen": _number(due.due_at)},
+                    ExpressionAttributeValues={":until": _number(until), ":seen": {"N": repr(due.due_at)}},
                 )
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:

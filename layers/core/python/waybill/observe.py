@@ -55,15 +55,16 @@ def on_run(run: Run) -> None:
     metrics.add_metric("RefreshLag", MetricUnit.Seconds, run.lag)
     metrics.add_metric("Dispatched", MetricUnit.Count, run.sent)
     metrics.add_metric("CircuitOpen", MetricUnit.Count, int(run.circuit_open))
-    logger.info(
-        "dispatch",
-        extra={
-            "lag": round(run.lag),
-            "sent": run.sent,
-            "most": run.most,
-            "fault": run.fault and type(run.fault).__name__,
-        },
-    )
+    if run.sent or run.fault:
+        logger.info(
+            "dispatch",
+            extra={
+                "lag": round(run.lag),
+                "sent": run.sent,
+                "most": run.most,
+                "fault": run.fault and type(run.fault).__name__,
+            },
+        )
 
 
 def on_fault(fault: Exception) -> None:
