@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
@@ -16,6 +17,7 @@ from waybill import budgets, observe
 from waybill.cache import Cache
 from waybill.flights import Flights
 from waybill.lookup import Lookup
+from waybill.queues import Queue
 from waybill.slots import Slots
 from waybill.spending import Spending
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from waybill.calls import Call
     from waybill.credentials import Secrets
     from waybill.flights import Credentials
     from waybill.freshness import Known
@@ -31,36 +34,59 @@ if TYPE_CHECKING:
     from waybill.model import Answer, Query
     from waybill.settings import QuerySettings
 
+THREADS: Final = 10
+"""Of functions that do ten things at once: a batch of messages, or ten batches of claims."""
 
-def dynamodb(connections: int = 10) -> DynamoDBClient:
-    """A client that as many threads as there are `connections` use at once; it gives up long before a function's time is over."""
+
+def dynamodb() -> DynamoDBClient:
+    """A client that many threads use at once; it gives up long before a function's time is over."""
     return boto3.client(
         "dynamodb",
         config=Config(
             connect_timeout=1,
             read_timeout=2,
             retries={"mode": "standard", "max_attempts": 3},
-            max_pool_connections=connections,
+            max_pool_connections=THREADS,
         ),
     )
 
 
+def queue(url: str) -> Queue:
+    """A queue that many threads use at once."""
+    config = Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "max_attempts": 2},
+        max_pool_connections=THREADS,
+    )
+    return Queue(boto3.client("sqs", config=config), url, time.sleep)
+
+
+def slots(client: DynamoDBClient, cache_table: str, tracking_table: str) -> Slots:
+    """The slots of calls, with their ledger and budgets."""
+    spending = Spending(client, tracking_table, observe.on_budget)
+    return Slots(client, cache_table, tracking_table, spending, time.sleep)
+
+
 def lookup(
-    settings: QuerySettings, client: DynamoDBClient, secrets: Secrets, on_known: Callable[[Known], None]
+    settings: QuerySettings,
+    client: DynamoDBClient,
+    secrets: Secrets,
+    on_known: Callable[[Known], None],
+    on_call: Callable[[Call], None] = observe.on_call,
 ) -> Lookup:
     """The lookup over the tables and the upstream of `settings`."""
-    spending = Spending(client, settings.tracking_table, observe.on_budget)
     return Lookup(
         store=Cache(client, settings.cache_table),
         flights=Flights(
-            slots=Slots(client, settings.cache_table, settings.tracking_table, spending, time.sleep),
+            slots=slots(client, settings.cache_table, settings.tracking_table),
             query=Kuaidi100(settings),
             secrets=secrets,
             rules=settings.rules,
             now=settings.clock.now,
             holder=lambda: uuid.uuid4().hex,
             budgets=lambda member: budgets.of(member, settings.limits),
-            on_call=observe.on_call,
+            on_call=on_call,
             on_circuit=observe.on_circuit,
         ),
         tail_hash=secrets.tail_hash,
@@ -78,14 +104,16 @@ class Kuaidi100:
 
     def __init__(self, settings: QuerySettings) -> None:
         self._settings = settings
+        self._making = Lock()
 
     def __call__(self, query: Query, credentials: Credentials) -> Answer:
         from waybill import kuaidi100  # noqa: PLC0415 - see the class
 
-        if self.client is None:
-            self.client = kuaidi100.Client(
-                url=self._settings.upstream_url,
-                connect=self._settings.connect_timeout,
-                read=self._settings.read_timeout,
-            )
+        with self._making:
+            if self.client is None:
+                self.client = kuaidi100.Client(
+                    url=self._settings.upstream_url,
+                    connect=self._settings.connect_timeout,
+                    read=self._settings.read_timeout,
+                )
         return self.client.query(query, kuaidi100.Credentials(*credentials))

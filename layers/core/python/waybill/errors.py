@@ -30,6 +30,7 @@
     │   ├── UpstreamUnknown         503
     │   ├── BudgetExhausted         503, when the next budget begins
     │   └── StoreUnavailable        503
+    ├── QueueUnavailable            the dispatch gave back what it could not send; its next run tries again
     ├── ConfigurationError          the operator can mend it; raised at start
     ├── TokenChanged                the operator can look and try again; raised by the admin command
     ├── IssuerUnavailable           nobody can say whether a JWT is right; the gateway answers 500
@@ -228,6 +229,10 @@ class BudgetExhausted(ServiceError):
 
 class StoreUnavailable(ServiceError):
     code = "STORE_UNAVAILABLE"
+
+
+class QueueUnavailable(WaybillError):
+    pass
 
 
 class ConfigurationError(WaybillError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waybill.budgets import Budget
     from waybill.calls import Call
     from waybill.circuit import Circuit
+    from waybill.dispatch import Run
     from waybill.errors import WaybillError
 
 logger: Final = Logger()
@@ -70,6 +71,23 @@ def on_budget(budget: Budget, percent: int) -> None:
             "percent": percent,
         },
     )
+
+
+def on_run(run: Run) -> None:
+    """A run of the dispatch: how late the oldest parcel was, how many were sent, and whether the circuit is open."""
+    metrics.add_metric("RefreshLag", MetricUnit.Seconds, run.lag)
+    metrics.add_metric("Dispatched", MetricUnit.Count, run.sent)
+    metrics.add_metric("CircuitOpen", MetricUnit.Count, int(run.circuit_open))
+    if run.sent or run.fault:
+        logger.info(
+            "dispatch",
+            extra={
+                "lag": round(run.lag),
+                "sent": run.sent,
+                "most": run.most,
+                "fault": run.fault and type(run.fault).__name__,
+            },
+        )
 
 
 def on_fault(fault: Exception) -> None:

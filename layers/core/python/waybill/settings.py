@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
@@ -49,6 +48,15 @@ class Environment:
             raise ConfigurationError(f"The environment variable {name} must be positive: {text!r}.")
         return value
 
+    def count(self, name: str) -> int:
+        """A whole number that may be 0."""
+        text = self.text(name)
+        if not text.isdecimal():
+            raise ConfigurationError(
+                f"The environment variable {name} is not a whole number from 0 on: {text!r}."
+            )
+        return int(text)
+
     def choice(self, name: str, *choices: str) -> str:
         text = self.text(name)
         if text not in choices:
@@ -66,12 +74,6 @@ class Environment:
             member_month=self.count("MEMBER_MONTHLY_CALL_BUDGET"),
         )
 
-    def count(self, name: str) -> int:
-        text = self.text(name)
-        if not re.fullmatch(r"[0-9]{1,9}", text):
-            raise ConfigurationError(f"The environment variable {name} is no whole number: {text!r}.")
-        return int(text)
-
     def clock(self) -> Clock:
         """Wall time, unless the local stack hands over a clock of its own."""
         text = self._variables.get("WAYBILL_CLOCK", "")
@@ -85,7 +87,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """What the query function runs with. Time-outs are wall seconds; `rules` speak service seconds."""
+    """What the functions that ask Kuaidi100 run with, query and refresh. Time-outs are wall seconds; `rules` speak service seconds.
+
+    Budgets are calls in a day or a month of China's, of all together or of each member; 0 is none.
+    """
 
     cache_table: str
     tracking_table: str
@@ -137,6 +142,31 @@ class QuerySettings:
             limits=env.limits(),
             clock=clock,
             cors_origin=env.optional("CORS_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """What the dispatch runs with. `refresh_queue` is a URL."""
+
+    cache_table: str
+    tracking_table: str
+    refresh_queue: str
+    clock: Clock
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
+            refresh_queue=env.text("REFRESH_QUEUE"),
+            clock=env.clock(),
         )
 
 
