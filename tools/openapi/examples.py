@@ -21,15 +21,20 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped,
 
 from tools.openapi import operations, table
 from waybill import gateway, kuaidi100
+from waybill.accounting import Accounting
 from waybill.api import Api
+from waybill.budgets import Limits
 from waybill.cache import Cache
+from waybill.clock import Clock
 from waybill.credentials import Secrets
 from waybill.documents import Documents
 from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
 from waybill.flights import Flights
 from waybill.lease import Rules
+from waybill.ledger import Ledger
 from waybill.lookup import Lookup
 from waybill.management import Management
+from waybill.member_budgets import MemberBudgets
 from waybill.orders import Orders
 from waybill.registration import Reflection, Shipments
 from waybill.slots import Slots
@@ -153,7 +158,8 @@ def _handlers() -> Handlers:
     """Every handler of every function, over empty tables."""
     name = uuid.uuid4().hex
     _tables(name)
-    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), f"{name}TrackingTable")
+    tracking = f"{name}TrackingTable"
+    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), tracking)
     secrets, flights = _Secrets("", ""), itertools.count()
     reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
     lookup = Lookup(
@@ -182,10 +188,17 @@ def _handlers() -> Handlers:
         on_loss=_ignore,
     )
     shipments = Shipments(watches, results.known, _now)
+    accounting = Accounting(
+        ledger=Ledger(_dynamodb(), tracking, Clock()),
+        member_budgets=MemberBudgets(_dynamodb(), tracking),
+        limits=Limits(day=1000, month=20_000, member_day=200),
+        now=_now,
+    )
     return {
         **Api(lookup, "zh").routes(),
         **Orders(shipments, lookup, reflection).routes(),
         **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+        **accounting.routes(),
         **Documents(ADDRESS).routes(),
     }
 

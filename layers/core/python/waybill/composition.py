@@ -5,6 +5,7 @@ One place, so that a call costs, counts and waits the same whoever makes it.
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from threading import Lock
@@ -17,6 +18,7 @@ from waybill import budgets, observe
 from waybill.cache import Cache
 from waybill.flights import Flights
 from waybill.lookup import Lookup
+from waybill.member_budgets import MemberBudgets
 from waybill.queues import Queue
 from waybill.slots import Slots
 from waybill.spending import Spending
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from waybill.budgets import Budget, Limits
     from waybill.calls import Call
     from waybill.credentials import Secrets
     from waybill.flights import Credentials
@@ -85,7 +88,7 @@ def lookup(
             rules=settings.rules,
             now=settings.clock.now,
             holder=lambda: uuid.uuid4().hex,
-            budgets=lambda member: budgets.of(member, settings.limits),
+            budgets=Budgets(settings.limits, MemberBudgets(client, settings.tracking_table)),
             on_call=on_call,
             on_circuit=observe.on_circuit,
         ),
@@ -95,6 +98,18 @@ def lookup(
         on_known=on_known,
         on_loss=observe.on_loss,
     )
+
+
+class Budgets:
+    """The budgets that a member's calls count in; its own limits are read once a minute."""
+
+    def __init__(self, limits: Limits, own: MemberBudgets) -> None:
+        self._limits = limits
+        self._own = functools.lru_cache(maxsize=1000)(lambda member, _minute: own.get(member))
+
+    def __call__(self, member: str) -> tuple[Budget, ...]:
+        own = self._own(member, int(time.time() / 60)) if member else (None, None)
+        return budgets.of(member, self._limits, own)
 
 
 class Kuaidi100:

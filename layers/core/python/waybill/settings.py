@@ -177,6 +177,7 @@ class ManageSettings:
     cache_table: str
     tracking_table: str
     lang: Lang
+    limits: Limits
     clock: Clock
     cors_origin: str
 
@@ -192,6 +193,7 @@ class ManageSettings:
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
             lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            limits=env.limits(),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )
