@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 # Lambda's quota for an answer.
 ANSWER_LIMIT = 6 * 1024 * 1024
+_ARN = f"arn:aws:lambda:{REGION}:000000000000:function:"
 _RUNTIME = Path(__file__).with_name("runtime.py")
 
 
@@ -79,12 +82,12 @@ class Runner:
         await self._service.stop()
 
     def configure(self, endpoint: str, clock: str, environments: Mapping[str, Mapping[str, str]]) -> None:
-        """Say where AWS is, what time it is, and what the functions' configured variables are; then warm those behind the API."""
+        """Say where AWS is, what time it is, and what the functions' configured variables are; then warm those with events."""
         for name, function in self._functions.items():
             self._environments[name] = environment(
                 function, environments[name], endpoint, clock, self._state.path
             )
-            if function.behind_api or function.authorizer:
+            if function.has_events or function.authorizer:
                 self._pools[name].warm()
 
     def _starter(self, function: Function) -> Any:
@@ -104,6 +107,14 @@ class Runner:
 
         return start
 
+    async def invoke(self, name: str, event: Mapping[str, Any]) -> Answer:
+        """Run a function by its name, as the emulator does by HTTP."""
+        request_id = str(uuid.uuid4())
+        invocation = Invocation(
+            request_id, json.dumps(event).encode(), arn=f"{_ARN}{name}", trace=_trace(request_id)
+        )
+        return await self._pools[name].invoke(invocation)
+
     async def _invoke(self, request: Request) -> Response:
         headers = request.headers
         name = headers.get("x-amzn-lambda-function-name", "")
@@ -115,10 +126,7 @@ class Runner:
             request_id=request_id,
             event=await request.body(),
             arn=headers.get("x-amzn-lambda-function-arn", ""),
-            trace=headers.get(
-                "x-amzn-trace-id",
-                f"Root=1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]};Sampled=0",
-            ),
+            trace=headers.get("x-amzn-trace-id", _trace(request_id)),
         )
         answer = await pool.invoke(invocation)
         if self._functions[name].authorizer and not answer.failed:
@@ -171,6 +179,10 @@ class Runner:
         port: int = request.scope["server"][1]
         pool = self._by_port.get(port)
         return pool, pool.worker(port) if pool is not None else None
+
+
+def _trace(request_id: str) -> str:
+    return f"Root=1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]};Sampled=0"
 
 
 def environment(

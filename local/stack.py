@@ -29,6 +29,7 @@ from local.runner import Runner
 from local.serving import LOOPBACK, Service, bind, free_port
 from local.state import CLOCK_INTERVAL_SECONDS, StateFolder
 from local.template import Plan
+from local.ticker import tick
 
 if TYPE_CHECKING:
     import socket
@@ -90,6 +91,10 @@ class Stack:
         if simulator:
             await _answering(simulator, f"{self.ready['simulator']}/_sim/clock")
         await self._start_front(deployed, runner.usage_keys)
+        for function in plan.functions:
+            if function.every is not None:
+                ticking = asyncio.create_task(tick(runner, function, function.every, self._clock))
+                self._ends.push_async_callback(_end_task, ticking)
 
     async def ended_child(self) -> Child:
         """Wait until one of the processes ends by itself."""
@@ -142,7 +147,8 @@ class Stack:
                 **clean_environment(),
                 **CREDENTIALS,
                 "BIND_HOST": LOOPBACK,
-                "GATEWAY_PORT": str(self._emulator_port),
+                # Not GATEWAY_PORT, which would be part of every queue's URL: that has to be the same after a restart.
+                "EDGE_PORT": str(self._emulator_port),
                 "LOG_LEVEL": "WARNING",
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",

@@ -9,6 +9,11 @@ template.yaml itself is read and never changed. What is left out or changed here
   keeps the template's.
 - A function's log goes to one group that is emptied all the time: the emulator writes a stream of three lines for each call and
   would save all of them when it ends. What functions print goes to files.
+- Rules that invoke a function by time: the emulator would keep real time, so the stack invokes these functions itself, at the speed
+  of its own clock (`local.ticker`). The rules are taken out, or they would fire as well.
+- A queue that feeds a function hides a message for a few seconds more than that function may take, not for six times as long: no
+  other batch waits before it here, and after a kill nobody wants to wait minutes.
+- How many batches of a queue run at once is written out as a number: the emulator would take a parameter for a text.
 - A path's ANY method is written out as the seven methods that it stands for, and the API's gateway responses become resources of
   their own: the emulator's import passes over both.
 """
@@ -19,15 +24,16 @@ import copy
 import hashlib
 import json
 import logging
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local.options import ROOT
+from local.options import ROOT, SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 STACK = "waybill-local"
 QUEUE_SECONDS = 40
@@ -37,6 +43,9 @@ _LAYER = "AWS::Serverless::LayerVersion"
 _API = "AWS::Serverless::Api"
 _ANY = "x-amazon-apigateway-any-method"
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
+_VISIBLE_AGAIN_SECONDS = 5
 _METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
 
 
@@ -50,7 +59,9 @@ class Function:
     timeout: float
     memory: int
     layers: tuple[str, ...]
-    behind_api: bool
+    # Something invokes it by itself: the API, a queue, or time, every so many seconds.
+    has_events: bool
+    every: float | None
     authorizer: bool
 
     @property
@@ -121,6 +132,7 @@ def make_plan(source: Path, parameters: Mapping[str, str]) -> Plan:
         for name, resource in resources.items()
         if resource["Type"] == _FUNCTION
     )
+    _adjust_queues(resources, functions, values)
     shared.pop("Layers", None)
     for name in folders:
         del resources[name]
@@ -147,7 +159,8 @@ def _adjust_function(
         timeout=float(setting("Timeout", 3)),
         memory=int(setting("MemorySize", 128)),
         layers=tuple(folders[layer] for layer in layers if (ROOT / folders[layer] / "python").is_dir()),
-        behind_api=any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
+        has_events=bool(properties.get("Events")),
+        every=_take_out_schedule(properties.get("Events", {})),
         authorizer=logical_id in in_apis,
     )
     properties.pop("CodeUri", None)
@@ -156,6 +169,30 @@ def _adjust_function(
     properties["LoggingConfig"] = {"LogGroup": DISCARDED_LOG}
     properties["Timeout"] = int(function.timeout + QUEUE_SECONDS)
     return function
+
+
+def _take_out_schedule(events: dict[str, Any]) -> float | None:
+    """The seconds of service time after which time invokes a function again and again, if it does."""
+    for name, event in list(events.items()):
+        if event["Type"] == "Schedule":
+            rate = _RATE.fullmatch(events.pop(name)["Properties"]["Schedule"])
+            if rate is None:
+                raise SetupError(f"The local stack knows schedules as rate(...) only, not that of {name}.")
+            return float(int(rate[1]) * _SECONDS[rate[2]])
+    return None
+
+
+def _adjust_queues(
+    resources: Mapping[str, Any], functions: Sequence[Function], values: Mapping[str, Any]
+) -> None:
+    for function in functions:
+        events = resources[function.name.removeprefix(f"{STACK}-")]["Properties"].get("Events", {})
+        for event in events.values():
+            if event["Type"] == "SQS":
+                queue = resources[event["Properties"]["Queue"]["Fn::GetAtt"][0]]
+                queue["Properties"]["VisibilityTimeout"] = int(function.timeout + _VISIBLE_AGAIN_SECONDS)
+                scaling = event["Properties"]["ScalingConfig"]
+                scaling["MaximumConcurrency"] = int(values[scaling["MaximumConcurrency"]["Ref"]])
 
 
 def _expand(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

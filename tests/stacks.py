@@ -85,7 +85,7 @@ class RunningStack:
         return make(
             service,
             region_name="us-east-1",
-            endpoint_url=f"http://127.0.0.1:{emulator.environ()['GATEWAY_PORT']}",
+            endpoint_url=f"http://127.0.0.1:{emulator.environ()['EDGE_PORT']}",
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )

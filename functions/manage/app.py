@@ -40,7 +40,7 @@ MANAGEMENT = Management(
 ACCOUNTING = Accounting(
     ledger=Ledger(DYNAMODB, SETTINGS.tracking_table, SETTINGS.clock),
     member_budgets=MemberBudgets(DYNAMODB, SETTINGS.tracking_table),
-    limits=SETTINGS.budgets,
+    limits=SETTINGS.limits,
     now=SETTINGS.clock.now,
 )
 SERVICE = Service({**MANAGEMENT.routes(), **ACCOUNTING.routes()}, SETTINGS.cors_origin)

@@ -42,12 +42,12 @@ ENVIRONMENT = {
     "QUERY_GAP_SECONDS": "1860",
     "DAILY_CALL_CAP": "40",
     "STRICT_GAP": "false",
+    "CONNECT_TIMEOUT_SECONDS": "3",
+    "READ_TIMEOUT_SECONDS": "10",
     "DAILY_CALL_BUDGET": "0",
     "MONTHLY_CALL_BUDGET": "0",
     "MEMBER_DAILY_CALL_BUDGET": "0",
     "MEMBER_MONTHLY_CALL_BUDGET": "0",
-    "CONNECT_TIMEOUT_SECONDS": "3",
-    "READ_TIMEOUT_SECONDS": "10",
     "POWERTOOLS_SERVICE_NAME": "waybill-test",
     "POWERTOOLS_METRICS_NAMESPACE": "Waybill",
 }
@@ -210,7 +210,7 @@ def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> I
     simulator.delete("faults")
     loaded = _watched(Query(load("query"), simulator=simulator))
     yield loaded
-    if client := loaded.app.API.lookup.query.client:
+    if client := loaded.app.API.lookup.flights.query.client:
         client.__exit__()
 
 

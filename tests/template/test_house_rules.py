@@ -17,6 +17,19 @@ EVERY_FUNCTION = {
     "POWERTOOLS_LOG_LEVEL",
     "CORS_ORIGIN",
 }
+ASKING = {
+    "CACHE_TABLE",
+    "TRACKING_TABLE",
+    "KUAIDI100_SECRET",
+    "TAIL_KEY_SECRET",
+    "UPSTREAM_URL",
+    "UPSTREAM_LANG",
+    "QUERY_GAP_SECONDS",
+    "DAILY_CALL_CAP",
+    "STRICT_GAP",
+    "CONNECT_TIMEOUT_SECONDS",
+    "READ_TIMEOUT_SECONDS",
+}
 BUDGETS = {
     "DAILY_CALL_BUDGET",
     "MONTHLY_CALL_BUDGET",
@@ -34,25 +47,21 @@ ENVIRONMENT = {
         "JWT_SCOPE_CLAIM",
         "JWT_DEFAULT_SCOPES",
     },
+    "DispatchFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "REFRESH_QUEUE"},
     "DocsFunction": EVERY_FUNCTION,
     "ManageFunction": EVERY_FUNCTION | BUDGETS | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
-    "QueryFunction": EVERY_FUNCTION
-    | {
-        "CACHE_TABLE",
-        "TRACKING_TABLE",
-        "KUAIDI100_SECRET",
-        "TAIL_KEY_SECRET",
-        "UPSTREAM_URL",
-        "UPSTREAM_LANG",
-        "QUERY_GAP_SECONDS",
-        "DAILY_CALL_CAP",
-        "STRICT_GAP",
-        "CONNECT_TIMEOUT_SECONDS",
-        "READ_TIMEOUT_SECONDS",
-    },
+    "QueryFunction": EVERY_FUNCTION | BUDGETS | ASKING,
+    "RefreshFunction": EVERY_FUNCTION | BUDGETS | ASKING,
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
+    "DispatchRole": {
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:UpdateItem CacheTable",
+        "sqs:SendMessage RefreshQueue",
+    },
     "DocsRole": set(),
     "ManageRole": {
         "dynamodb:BatchGetItem TrackingTable",
@@ -67,6 +76,22 @@ ALLOWED = {
         "dynamodb:UpdateItem CacheTable",
     },
     "QueryRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:PutItem CacheTable",
+        "dynamodb:UpdateItem CacheTable",
+        "secretsmanager:GetSecretValue Kuaidi100Secret",
+        "secretsmanager:GetSecretValue TailKeySecret",
+    },
+    "RefreshRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
@@ -75,6 +100,9 @@ ALLOWED = {
         "dynamodb:UpdateItem CacheTable",
         "secretsmanager:GetSecretValue Kuaidi100Secret",
         "secretsmanager:GetSecretValue TailKeySecret",
+        "sqs:DeleteMessage RefreshQueue",
+        "sqs:GetQueueAttributes RefreshQueue",
+        "sqs:ReceiveMessage RefreshQueue",
     },
 }
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -86,11 +114,11 @@ def of_type(resources: Resources, kind: str) -> Resources:
 
 
 def target(reference: Any) -> str:
-    """The logical id that a reference points to, also one to a table's indexes; `""` for anything else."""
+    """The logical id that a reference points to, also one to an index of a table; `""` for anything else."""
     match reference:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
-        case {"Fn::Sub": str(text)} if index := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/\*", text):
+        case {"Fn::Sub": str(text)} if index := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/(\*|\w+)", text):
             return index[1]
     return ""
 
@@ -145,7 +173,7 @@ def test_functions_get_the_environment_that_the_code_reads_and_nothing_more(func
     } == ENVIRONMENT
 
 
-def test_a_function_is_told_only_of_tables_and_secrets_that_its_role_opens(
+def test_a_function_is_told_only_of_tables_queues_and_secrets_that_its_role_opens(
     resources: Resources, functions: Resources, statements: dict[str, list[dict[str, Any]]]
 ) -> None:
     stores = of_type(resources, "AWS::DynamoDB::Table") | of_type(resources, "AWS::SecretsManager::Secret")
@@ -155,6 +183,8 @@ def test_a_function_is_told_only_of_tables_and_secrets_that_its_role_opens(
             target(arn) for statement in statements[target(function["Role"])] for arn in statement["Resource"]
         }
         assert told == opened & stores.keys()
+        queues = of_type(resources, "AWS::SQS::Queue").keys()
+        assert {target(value) for value in function["Environment"]["Variables"].values()} & queues <= opened
 
 
 def test_layers_have_the_sources_that_sam_lays_out_right(source: dict[str, Any]) -> None:
@@ -212,9 +242,18 @@ KEYS = {
         "dynamodb:Query": LEDGER,
     },
     "QueryRole": {
-        "dynamodb:GetItem": ["PARCEL#*"],
-        "dynamodb:PutItem": ["PARCEL#*"],
+        "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
+        "dynamodb:GetItem": ["MEMBER#*", "PARCEL#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
         "dynamodb:Query": ["PARCEL#*"],
+        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
+    },
+    "RefreshRole": {
+        "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
+        "dynamodb:GetItem": ["PARCEL#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
+        "dynamodb:Query": ["PARCEL#*"],
+        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
     },
 }
 """What each action on the Tracking table itself may reach, by the beginning of its keys; describing the table reaches no item."""
@@ -322,6 +361,63 @@ def test_the_cache_table_has_neither_range_key_nor_stream(resources: Resources) 
     assert "StreamSpecification" not in properties
 
 
+# ---- Queues
+
+
+def test_every_queue_is_encrypted_and_has_a_dead_letter_queue_that_somebody_watches(
+    resources: Resources,
+) -> None:
+    queues = {name: each["Properties"] for name, each in of_type(resources, "AWS::SQS::Queue").items()}
+    dead = {
+        target(each["RedrivePolicy"]["deadLetterTargetArn"])
+        for each in queues.values()
+        if "RedrivePolicy" in each
+    }
+    watched = {
+        target(alarm["Properties"]["Dimensions"][0]["Value"])
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+    assert dead
+    assert dead == watched == {name for name, each in queues.items() if "RedrivePolicy" not in each}
+    for name, each in queues.items():
+        assert each["SqsManagedSseEnabled"] is True, name
+        if name in dead:
+            assert each["MessageRetentionPeriod"] == 14 * 86_400, "as long as SQS keeps anything"
+
+
+def test_a_queue_hides_a_message_for_six_time_outs_of_its_function_and_hears_of_single_failures(
+    resources: Resources, functions: Resources
+) -> None:
+    mappings = [
+        each["Properties"]
+        for each in of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+        if target(each["Properties"]["EventSourceArn"]) in of_type(resources, "AWS::SQS::Queue")
+    ]
+    assert {target(each["FunctionName"]) for each in mappings} == {"RefreshFunction"}
+    for mapping in mappings:
+        queue = resources[target(mapping["EventSourceArn"])]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * functions[target(mapping["FunctionName"])]["Timeout"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] == 10
+
+
+def test_refreshes_are_throttled_at_their_source(source: dict[str, Any], functions: Resources) -> None:
+    event = source["Resources"]["RefreshFunction"]["Properties"]["Events"]["Due"]["Properties"]
+    assert event["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "RefreshConcurrency"}}
+    assert source["Parameters"]["RefreshConcurrency"]["MinValue"] >= 2, "less is refused by Lambda"
+    assert not [name for name, function in functions.items() if "ReservedConcurrentExecutions" in function]
+
+
+def test_the_dispatch_runs_every_minute_and_ends_before_the_next_begins(
+    resources: Resources, functions: Resources
+) -> None:
+    (rule,) = of_type(resources, "AWS::Events::Rule").values()
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert [target(each["Arn"]) for each in rule["Properties"]["Targets"]] == ["DispatchFunction"]
+    assert functions["DispatchFunction"]["Timeout"] < 60
+
+
 # ---- Alarms
 
 
@@ -336,7 +432,9 @@ def test_every_function_and_the_api_have_an_alarm_for_errors(
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
     }
     assert {("Errors", name) for name in functions} <= watched
-    assert ("Throttles", "QueryFunction") in watched
+    assert {
+        ("Throttles", name) for name in functions if name not in {"AuthorizerFunction", "DocsFunction"}
+    } <= watched
     assert ("5XXError", "AWS::StackName", "Stage") in watched
 
 
@@ -347,17 +445,33 @@ def test_an_alarm_says_what_is_wrong_tells_somebody_and_is_quiet_at_night(resour
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
-def test_the_alarm_of_the_upstream_watches_the_metric_under_the_name_of_the_function(
+METRICS = {
+    ("UpstreamConfiguration", "waybill-query"),
+    ("UpstreamConfiguration", "waybill-refresh"),
+    ("BudgetWarning", "waybill-query"),
+    ("BudgetWarning", "waybill-refresh"),
+    ("CircuitOpen", "waybill-dispatch"),
+    ("RefreshLag", "waybill-dispatch"),
+}
+
+
+def test_alarms_of_our_own_metrics_watch_them_under_the_names_of_the_functions(
     resources: Resources, functions: Resources
 ) -> None:
-    alarm, variables = (
-        resources["UpstreamConfigurationAlarm"],
-        functions["QueryFunction"]["Environment"]["Variables"],
-    )
-    assert alarm["Properties"]["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm["Properties"]["Dimensions"] == [
-        {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+    own = [
+        alarm["Properties"]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if not alarm["Properties"]["Namespace"].startswith("AWS/")
     ]
+    for name, function in functions.items():
+        assert function["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "Waybill", name
+    services = {
+        function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for function in functions.values()
+    }
+    assert {alarm["Namespace"] for alarm in own} == {"Waybill"}
+    watched = {(alarm["MetricName"], alarm["Dimensions"][0]["Value"]) for alarm in own}
+    assert watched == METRICS
+    assert {service for _, service in METRICS} <= services
 
 
 def test_the_operator_is_subscribed_only_when_an_address_is_given(
@@ -410,6 +524,7 @@ def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
         "DefaultUsagePlan",
         "TrackingTable",
         "CacheTable",
+        "RefreshQueue",
         "Kuaidi100Secret",
         "AlarmTopic",
     }

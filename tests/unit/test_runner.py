@@ -232,7 +232,7 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
         5,
         ("layers/core",),
     )  # layers/deps is installed, not a folder of sources
-    assert [(each.behind_api, each.authorizer) for each in (one, guard, lonely)] == [
+    assert [(each.has_events, each.authorizer) for each in (one, guard, lonely)] == [
         (True, False),
         (False, True),
         (False, False),

@@ -29,6 +29,7 @@ from waybill.clock import Clock
 from waybill.credentials import Secrets
 from waybill.documents import Documents
 from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
+from waybill.flights import Flights
 from waybill.lease import Rules
 from waybill.ledger import Ledger
 from waybill.lookup import Lookup
@@ -36,6 +37,8 @@ from waybill.management import Management
 from waybill.member_budgets import MemberBudgets
 from waybill.orders import Orders
 from waybill.registration import Reflection, Shipments
+from waybill.slots import Slots
+from waybill.spending import Spending
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -161,13 +164,26 @@ def _handlers() -> Handlers:
     reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
     lookup = Lookup(
         store=results,
-        query=_upstream,
-        secrets=secrets,
-        rules=Rules(),
+        flights=Flights(
+            slots=Slots(
+                _dynamodb(),
+                f"{name}CacheTable",
+                f"{name}TrackingTable",
+                Spending(_dynamodb(), f"{name}TrackingTable", _ignore),
+                _ignore,
+            ),
+            query=_upstream,
+            secrets=secrets,
+            rules=Rules(),
+            now=_now,
+            holder=lambda: str(next(flights)),
+            budgets=lambda _: (),
+            on_call=_ignore,
+            on_circuit=_ignore,
+        ),
+        tail_hash=secrets.tail_hash,
         now=_now,
         pause=_ignore,
-        holder=lambda: str(next(flights)),
-        on_call=_ignore,
         on_known=reflection,
         on_loss=_ignore,
     )

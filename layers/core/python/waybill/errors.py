@@ -30,6 +30,7 @@
     │   ├── UpstreamUnknown         503
     │   ├── BudgetExhausted         503, when the next budget begins
     │   └── StoreUnavailable        503
+    ├── QueueUnavailable            the dispatch gave back what it could not send; its next run tries again
     ├── ConfigurationError          the operator can mend it; raised at start
     ├── TokenChanged                the operator can look and try again; raised by the admin command
     ├── IssuerUnavailable           nobody can say whether a JWT is right; the gateway answers 500
@@ -200,8 +201,11 @@ class RateLimited(RequestError):
 
 
 class ServiceError(WaybillError):
+    """`why_stale` is why the last answer is served, where there is one, though the rule would allow a call."""
+
     status: ClassVar[int] = 503
     code: ClassVar[str] = "UPSTREAM_UNAVAILABLE"
+    why_stale: ClassVar[str] = "no_call_possible"
 
 
 class UpstreamUnavailable(ServiceError):
@@ -211,6 +215,8 @@ class UpstreamUnavailable(ServiceError):
 class CircuitOpen(UpstreamUnavailable):
     """Kuaidi100 refuses all calls until the operator has mended something; only one is made now and then, to see."""
 
+    why_stale = "circuit_open"
+
 
 class UpstreamUnknown(ServiceError):
     code = "UPSTREAM_UNKNOWN"
@@ -218,10 +224,15 @@ class UpstreamUnknown(ServiceError):
 
 class BudgetExhausted(ServiceError):
     code = "BUDGET_EXHAUSTED"
+    why_stale = "budget_exhausted"
 
 
 class StoreUnavailable(ServiceError):
     code = "STORE_UNAVAILABLE"
+
+
+class QueueUnavailable(WaybillError):
+    pass
 
 
 class ConfigurationError(WaybillError):

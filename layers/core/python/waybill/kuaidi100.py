@@ -3,7 +3,8 @@
 httpx and pydantic are imported here and nowhere below the functions, so that an answer from the cache never pays for them.
 
 One call has one wall deadline over connecting, sending and reading, which neither a slow drip nor a slow connect can stretch: the
-call runs as a coroutine that is cancelled when its time is up.
+call runs as a coroutine that is cancelled when its time is up. All calls of a client, from however many threads, run on one event
+loop in a thread of its own, so they share its connections; nothing runs there between calls, so a container may be frozen then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import asyncio
 import hashlib
 import json
 import re
+import threading
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -66,7 +69,7 @@ def sign(param: str, credentials: Credentials, sign_type: str = "MD5") -> str:
 
 
 class Client:
-    """Asks `query.do` over one connection pool, for as long as the container is warm.
+    """Asks `query.do` over one connection pool, for as long as the container is warm. Any number of threads may use it at once.
 
     Seconds are wall seconds. `transport` is the seam for tests; certificates are always checked.
     """
@@ -91,14 +94,19 @@ class Client:
             follow_redirects=False,
             trust_env=False,
         )
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="kuaidi100", daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._http.aclose())
-        self._runner.close()
+        """Close the connections; a call that is still in flight ends as OutcomeUnknown."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def query(self, query: Query, credentials: Credentials) -> Answer:
         """Ask once; never retries.
@@ -108,7 +116,18 @@ class Client:
             OutcomeUnknown: sent, and then no answer, no end of it, or one that nobody can read.
             Refused: the class of the returnCode.
         """
-        return parse(self._runner.run(self._post(query, credentials)), query)
+        call = asyncio.run_coroutine_threadsafe(self._post(query, credentials), self._loop)
+        try:
+            return parse(call.result(), query)
+        except CancelledError as error:
+            raise OutcomeUnknown("the client was closed") from error
+
+    async def _close(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._http.aclose()
 
     async def _post(self, query: Query, credentials: Credentials) -> bytes:
         param = to_param(query)

@@ -48,22 +48,14 @@ class Environment:
             raise ConfigurationError(f"The environment variable {name} must be positive: {text!r}.")
         return value
 
-    def limit(self, name: str) -> int:
-        """A whole number; 0 stands for no limit."""
+    def count(self, name: str) -> int:
+        """A whole number that may be 0."""
         text = self.text(name)
         if not text.isdecimal():
             raise ConfigurationError(
-                f"The environment variable {name} must be a whole number, 0 or more: {text!r}."
+                f"The environment variable {name} is not a whole number from 0 on: {text!r}."
             )
         return int(text)
-
-    def budgets(self) -> Limits:
-        return Limits(
-            day=self.limit("DAILY_CALL_BUDGET"),
-            month=self.limit("MONTHLY_CALL_BUDGET"),
-            member_day=self.limit("MEMBER_DAILY_CALL_BUDGET"),
-            member_month=self.limit("MEMBER_MONTHLY_CALL_BUDGET"),
-        )
 
     def choice(self, name: str, *choices: str) -> str:
         text = self.text(name)
@@ -72,6 +64,15 @@ class Environment:
                 f"The environment variable {name} is {text!r}, not one of {', '.join(choices)}."
             )
         return text
+
+    def limits(self) -> Limits:
+        """Budgets of calls; 0 is none."""
+        return Limits(
+            day=self.count("DAILY_CALL_BUDGET"),
+            month=self.count("MONTHLY_CALL_BUDGET"),
+            member_day=self.count("MEMBER_DAILY_CALL_BUDGET"),
+            member_month=self.count("MEMBER_MONTHLY_CALL_BUDGET"),
+        )
 
     def clock(self) -> Clock:
         """Wall time, unless the local stack hands over a clock of its own."""
@@ -86,7 +87,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """What the query function runs with. Time-outs are wall seconds; `rules` speak service seconds."""
+    """What the functions that ask Kuaidi100 run with, query and refresh. Time-outs are wall seconds; `rules` speak service seconds.
+
+    Budgets are calls in a day or a month of China's, of all together or of each member; 0 is none.
+    """
 
     cache_table: str
     tracking_table: str
@@ -97,6 +101,7 @@ class QuerySettings:
     read_timeout: float
     lang: Lang
     rules: Rules
+    limits: Limits
     clock: Clock
     cors_origin: str
 
@@ -134,8 +139,34 @@ class QuerySettings:
                 second=clock.speed,
                 strict=env.choice("STRICT_GAP", "true", "false") == "true",
             ),
+            limits=env.limits(),
             clock=clock,
             cors_origin=env.optional("CORS_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """What the dispatch runs with. `refresh_queue` is a URL."""
+
+    cache_table: str
+    tracking_table: str
+    refresh_queue: str
+    clock: Clock
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
+            refresh_queue=env.text("REFRESH_QUEUE"),
+            clock=env.clock(),
         )
 
 
@@ -146,7 +177,7 @@ class ManageSettings:
     cache_table: str
     tracking_table: str
     lang: Lang
-    budgets: Limits
+    limits: Limits
     clock: Clock
     cors_origin: str
 
@@ -162,7 +193,7 @@ class ManageSettings:
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
             lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
-            budgets=env.budgets(),
+            limits=env.limits(),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )
