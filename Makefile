@@ -68,6 +68,9 @@ member-limit: .venv/ready ## limits of one member: make member-limit TABLE= API=
 member-unlimit: .venv/ready ## no limits of its own for a member any more: make member-unlimit TABLE= API= STAGE= MEMBER=
 	$(ADMIN) members unlimit --table "$(TABLE)" --api-id "$(API)" --stage "$(STAGE)" --member "$(MEMBER)"
 
+redrive: .venv/ready ## failed refreshes back to their queue: make redrive QUEUE= [LIMIT=] [DRY_RUN=1]
+	@$(PY) -m tools.redrive --queue "$(QUEUE)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(DRY_RUN),--dry-run)
+
 lock: ## pin every dependency anew, with hashes; needs uv
 	uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
 		requirements/dev.in -o requirements/dev.txt
@@ -90,4 +93,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit lock clean
+.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit redrive lock clean
