@@ -74,6 +74,9 @@ member-budget: .venv/ready ## calls to Kuaidi100 of one member: make member-budg
 member-unbudget: .venv/ready ## no budgets of its own for a member any more: make member-unbudget TABLE= MEMBER=
 	$(ADMIN) members unbudget --table "$(TABLE)" --member "$(MEMBER)"
 
+redrive: .venv/ready ## failed refreshes back to their queue: make redrive QUEUE= [LIMIT=] [DRY_RUN=1]
+	@$(PY) -m tools.redrive --queue "$(QUEUE)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(DRY_RUN),--dry-run)
+
 lock: ## pin every dependency anew, with hashes; needs uv
 	uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
 		requirements/dev.in -o requirements/dev.txt
@@ -96,4 +99,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit member-budget member-unbudget lock clean
+.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit member-budget member-unbudget redrive lock clean

@@ -29,7 +29,7 @@ from local.runner import Runner
 from local.serving import LOOPBACK, Service, bind, free_port
 from local.state import CLOCK_INTERVAL_SECONDS, StateFolder
 from local.template import Plan
-from local.ticker import tick
+from local.ticker import pause_of, tick
 
 if TYPE_CHECKING:
     import socket
@@ -93,7 +93,8 @@ class Stack:
         await self._start_front(deployed, runner.usage_keys)
         for function in plan.functions:
             if function.every is not None:
-                ticking = asyncio.create_task(tick(runner, function, function.every, self._clock))
+                pause = pause_of(function.every, self._clock.speed)
+                ticking = asyncio.create_task(tick(runner, function.name, pause, self._clock))
                 self._ends.push_async_callback(_end_task, ticking)
 
     async def ended_child(self) -> Child:

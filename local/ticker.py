@@ -13,20 +13,23 @@ from local.deploy import REGION
 
 if TYPE_CHECKING:
     from local.runner import Runner
-    from local.template import Function
     from waybill.clock import Clock
 
 LEAST_SECONDS = 0.5
 """Of real time between two runs, however fast the clock is: this machine has other things to do."""
 
 
-async def tick(runner: Runner, function: Function, every: float, clock: Clock) -> None:
-    """Run `function` after every `every` seconds of the clock, until cancelled."""
-    pause = max(LEAST_SECONDS, every / clock.speed)
+def pause_of(every: float, speed: float) -> float:
+    """Real seconds from one run to the next, for `every` seconds of a clock of that speed."""
+    return max(LEAST_SECONDS, every / speed)
+
+
+async def tick(runner: Runner, name: str, pause: float, clock: Clock) -> None:
+    """Run the function of this name again and again, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + pause
-        await runner.invoke(function.name, _event(function.name, clock.now()))
+        await runner.invoke(name, _event(name, clock.now()))
         await asyncio.sleep(due - loop.time())
 
 

@@ -215,6 +215,19 @@ def query(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
+def refresh(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Query]:  # noqa: ARG001 - in force, not used
+    """The refresh function over a real simulator."""
+    monkeypatch.setenv("UPSTREAM_URL", simulator.query_url)
+    simulator.delete("calls")
+    simulator.delete("faults")
+    loaded = Query(load("refresh"), simulator=simulator)
+    yield loaded
+    loaded.app.BATCHES.threads.shutdown()
+    if client := loaded.app.LOOKUP.query.client:
+        client.__exit__()
+
+
+@pytest.fixture
 def manage(aws: None) -> App:  # noqa: ARG001 - in force, not used
     return _watched(App(load("manage")))
 

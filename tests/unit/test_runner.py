@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,13 +13,15 @@ from local.gateway import GatewayResponses
 from local.options import Options, SetupError
 from local.pool import Pool, Source
 from local.process import Child
+from local.runner import Runner
 from local.state import StateFolder
 from local.template import make_plan
+from local.ticker import pause_of, tick
 from local.worker import Answer, Invocation
 from waybill.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 NOW = 1_700_000_000.0
 
@@ -204,6 +206,21 @@ Resources:
       Events: {All: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /v1/one, Method: ANY}}}
   Guard: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/guard}}
   Lonely: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/lonely}}
+  Clocked:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/clocked
+      Events: {Often: {Type: Schedule, Properties: {Schedule: rate(2 minutes)}}}
+  Fed:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/fed
+      Timeout: 9
+      Events:
+        Queue:
+          Type: SQS
+          Properties: {Queue: !GetAtt Work.Arn, ScalingConfig: {MaximumConcurrency: !Ref Seconds}}
+  Work: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 54}}
   Api:
     Type: AWS::Serverless::Api
     Properties:
@@ -221,7 +238,7 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
     source = tmp_path / "template.yaml"
     source.write_text(TEMPLATE)
     plan = make_plan(source, {"Stage": "local"})
-    one, guard, lonely = plan.functions
+    one, guard, *_ = plan.functions
     assert (one.name, one.folder, one.handler, one.timeout) == (
         "waybill-local-One",
         "functions/one",
@@ -232,10 +249,12 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
         5,
         ("layers/core",),
     )  # layers/deps is installed, not a folder of sources
-    assert [(each.has_events, each.authorizer) for each in (one, guard, lonely)] == [
-        (True, False),
-        (False, True),
-        (False, False),
+    assert [(each.has_events, each.every, each.authorizer) for each in plan.functions] == [
+        (True, None, False),
+        (False, None, True),
+        (False, None, False),
+        (True, 120, False),
+        (True, None, False),
     ]
     kinds = {resource["Type"] for resource in plan.template["Resources"].values()}
     assert "AWS::Lambda::LayerVersion" not in kinds
@@ -263,6 +282,62 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
     assert type(plan).from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert make_plan(source, {"Stage": "local"}).digest == plan.digest
     assert make_plan(source, {"Stage": "other"}).digest != plan.digest
+
+
+def test_a_plan_leaves_time_to_the_stack_and_numbers_of_queues_as_the_emulator_takes_them(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "template.yaml"
+    source.write_text(TEMPLATE)
+    plan = make_plan(source, {"Seconds": "3"})
+    assert not plan.of_type("AWS::Events::Rule")
+    ((_, mapping),) = plan.of_type("AWS::Lambda::EventSourceMapping")
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
+    assert plan.of_type("AWS::SQS::Queue") == [("Work", {"VisibilityTimeout": 14})]
+    source.write_text(TEMPLATE.replace("rate(2 minutes)", "cron(noon)"))
+    with pytest.raises(SetupError, match="Often"):
+        make_plan(source, {})
+
+
+class Ticked(Runner):
+    """A runner whose runs are played by the test. The first one fails."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.running = 0
+        self.went_on = asyncio.Event()
+
+    async def invoke(self, name: str, event: Mapping[str, Any]) -> Answer:
+        self.running += 1
+        assert self.running == 1, "one at a time"
+        self.events.append({"name": name, **event})
+        await settle()
+        if len(self.events) == 3:
+            self.went_on.set()
+        self.running -= 1
+        return Answer(b"{}", failed=len(self.events) == 1)
+
+
+def test_a_function_of_time_runs_again_and_again_one_run_at_a_time() -> None:
+    async def play() -> list[dict[str, Any]]:
+        runner = Ticked()
+        ticking = asyncio.create_task(
+            tick(runner, "waybill-local-Often", 0, Clock(simulated=NOW, speed=0.001))
+        )
+        waiting = asyncio.create_task(runner.went_on.wait())
+        await asyncio.wait({ticking, waiting}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        assert not ticking.done()
+        ticking.cancel()
+        return runner.events
+
+    events = asyncio.run(play())
+    assert len(events) >= 3
+    assert {event["name"] for event in events} == {"waybill-local-Often"}
+    assert {event["source"] for event in events} == {"aws.events"}
+
+
+def test_time_goes_as_fast_as_the_clock_and_no_faster_than_the_machine_likes() -> None:
+    assert [pause_of(60, speed) for speed in (0.5, 1, 60, 600, 100_000)] == [120, 60, 1, 0.5, 0.5]
 
 
 def test_a_gateway_response_takes_its_own_words_then_its_familys_then_the_default() -> None:
