@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from waybill.calls import Call, hour_of
-from waybill.ledger import ROW_SHARDS
+from waybill.calls import ROW_SHARDS, Call, hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from waybill import observe
 from waybill.accounting import Accounting
 from waybill.cache import Cache
 from waybill.idempotency import Idempotency
@@ -17,6 +18,7 @@ from waybill.member_budgets import MemberBudgets
 from waybill.registration import Shipments
 from waybill.service import Service
 from waybill.settings import ManageSettings
+from waybill.spending import Spending
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ MANAGEMENT = Management(
 )
 ACCOUNTING = Accounting(
     ledger=Ledger(DYNAMODB, SETTINGS.tracking_table, SETTINGS.clock),
+    spending=Spending(DYNAMODB, SETTINGS.tracking_table, observe.on_budget),
     member_budgets=MemberBudgets(DYNAMODB, SETTINGS.tracking_table),
     limits=SETTINGS.limits,
     now=SETTINGS.clock.now,

@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from tests.ledgers import begin, call, count, forget_rows, put_rows
+from tests.ledgers import begin, call, forget_rows, put_rows
 from tests.store.conftest import client_of, new_table
-from waybill import budgets, tallies
-from waybill.budgets import Limits
+from waybill import tallies
 from waybill.calls import CHINA, Call
 from waybill.clock import Clock
 from waybill.errors import DAY, HOUR, MINUTE, StoreUnavailable
@@ -149,7 +148,7 @@ def test_the_schedules_calls_are_told_apart_and_calls_that_were_not_sent_are_non
 
 
 def test_more_rows_than_a_page_holds_are_all_counted(books: Books) -> None:
-    books.write(*(call(MADE, each, number="YT7450353838751", cause="x" * 1000) for each in range(1200)))
+    books.write(*(call(MADE, each, cause="x" * 40_000) for each in range(60)))
     books.check(books.ledger(), MADE + 60)
     books.check(books.ledger(), MADE + 3 * HOUR)
 
@@ -200,9 +199,9 @@ def test_summing_up_again_after_the_rows_are_gone_changes_nothing(books: Books) 
 
 
 def test_a_hole_is_healed_by_whoever_reads_next_across_months(books: Books) -> None:
-    books.write(*(call(MADE + each * 7 * HOUR, each) for each in range(30)))
+    books.write(*(call(MADE + each * 7 * HOUR, each) for each in range(16)))
     books.check(books.ledger(), MADE + 60)
-    books.check(books.ledger(), MADE + 9 * DAY)
+    books.check(books.ledger(), MADE + 5 * DAY)
 
 
 def test_a_hole_that_is_too_long_for_one_reading_takes_some_more(
@@ -285,18 +284,3 @@ def test_many_may_close_and_read_at_once(emulator: str) -> None:
     with ThreadPoolExecutor(6) as functions:
         list(functions.map(work, range(6)))
     books.check(books.ledger(), now)
-
-
-# ---- Budgets
-
-
-def test_what_is_spent_of_a_budget_is_the_sum_of_its_counters(books: Books) -> None:
-    limits = Limits(day=100, month=1000, member_day=10, member_month=50)
-    wanted = budgets.of("acme", limits)
-    count(books.dynamodb, books.table, "2026-10-30", "", *range(16))
-    count(books.dynamodb, books.table, "2026-10", "", 7, 1)
-    count(books.dynamodb, books.table, "2026-10-30", "acme", 3)
-    count(books.dynamodb, books.table, "2026-10-29", "acme", 99)
-    count(books.dynamodb, books.table, "2026-10-30", "acm", 99)
-    assert books.ledger().spent(wanted, MADE) == [120, 8, 3, 0]
-    assert books.ledger().spent([], MADE) == []

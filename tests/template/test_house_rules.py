@@ -56,6 +56,9 @@ ENVIRONMENT = {
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
     "DispatchRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:DescribeTable TrackingTable",
+        "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
         "dynamodb:UpdateItem TrackingTable",
         "dynamodb:GetItem CacheTable",
@@ -233,6 +236,13 @@ def test_roles_allow_exactly_what_their_function_does(
 
 LEDGER = ["CALL#*", "LEDGER#*", "BUDGET#*", "MEMBER#*"]
 KEYS = {
+    "DispatchRole": {
+        "dynamodb:BatchGetItem": ["CALL#*", "LEDGER#*"],
+        "dynamodb:DescribeTable": [],
+        "dynamodb:PutItem": ["LEDGER#*"],
+        "dynamodb:Query": ["CALL#*", "LEDGER#*"],
+        "dynamodb:UpdateItem": ["PARCEL#*"],
+    },
     "ManageRole": {
         "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER],
         "dynamodb:DeleteItem": ["PARCEL#*"],

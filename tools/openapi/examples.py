@@ -190,6 +190,7 @@ def _handlers() -> Handlers:
     shipments = Shipments(watches, results.known, _now)
     accounting = Accounting(
         ledger=Ledger(_dynamodb(), tracking, Clock()),
+        spending=Spending(_dynamodb(), tracking, _ignore),
         member_budgets=MemberBudgets(_dynamodb(), tracking),
         limits=Limits(day=1000, month=20_000, member_day=200),
         now=_now,

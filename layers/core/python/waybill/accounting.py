@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waybill.gateway import Handler, Request
     from waybill.ledger import Ledger
     from waybill.member_budgets import MemberBudgets
+    from waybill.spending import Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Accounting:
     """`limits` are those of all calls together, and of members that have none of their own."""
 
     ledger: Ledger
+    spending: Spending
     member_budgets: MemberBudgets
     limits: Limits
     now: Callable[[], float]
@@ -35,9 +37,9 @@ class Accounting:
         """One's own calls; with the scope `admin` everybody's and the schedule's, or any one member's."""
         access.demand(request.scopes, "track")
         now, named = self.now(), usage_fields.MEMBER.read(request.query)
-        period = usage_fields.period(request, now)
         if named not in {None, request.member}:
             access.demand(request.scopes, "admin")
+        period = usage_fields.period(request, now)
         member = named if "admin" in request.scopes else request.member
         wanted = set(period.days(datetime.fromtimestamp(now, CHINA).date()))
         days = self.ledger.days(wanted | forecast.wanted(now), now)
@@ -60,4 +62,4 @@ class Accounting:
         else:
             both = budgets.of(member, self.limits, self.member_budgets.get(member))
             found = tuple(each for each in both if each.scope)
-        return list(zip(found, self.ledger.spent(found, now), strict=True))
+        return [(budget, sum(self.spending.used(budget, now))) for budget in found]

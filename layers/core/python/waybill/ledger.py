@@ -6,7 +6,6 @@
     LEDGER#<yyyy-mm>      <dd>T<hh>                        an hour's sums
     LEDGER#<yyyy-mm>      <dd>                             a day's sums, and each member's calls by hour
     LEDGER#CLOSED         CLOSED                           `until` when everything is summed up
-    BUDGET#<period>#<member>#<shard>    COUNTER            calls `used` of a budget
 
     ... closed days ...........|. closed hours of the running one .|. rows of open hours .| now
                                                                  until
@@ -19,13 +18,11 @@ Hours and days are China's.
 from __future__ import annotations
 
 import functools
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from waybill.budgets import SHARDS
-from waybill.calls import CHINA, hour_of
+from waybill.calls import CHINA, KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.errors import DAY, HOUR, MINUTE, StoreUnavailable
 from waybill.table import served
 from waybill.tallies import Day, Entry, Line, day_of, hours_of, lines_of, packed, tally
@@ -35,14 +32,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from waybill.budgets import Budget
     from waybill.clock import Clock
     from waybill.tallies import Count
 
 Item = dict[str, Any]
 
-ROW_SHARDS: Final = 8
-KEEP_ROWS: Final = 45 * DAY
 SETTLED: Final = 10 * MINUTE
 """So long after an hour nothing of it changes any more: functions end within a minute, and clocks differ by less."""
 HOURS_BY_THE_WAY: Final = 48
@@ -95,13 +89,6 @@ class Ledger:
                     }
                 )
         return found
-
-    def spent(self, budgets: Iterable[Budget], now: float) -> list[int]:
-        """Of each budget, the calls that were taken from it in the running period."""
-        keys = [[_counter_key(budget, shard, now) for shard in range(SHARDS)] for budget in budgets]
-        items = self._get(itertools.chain(*keys))
-        counts = {name: int(item["used"]["N"]) for name, item in items.items()}
-        return [sum(counts.get(_name(key), 0) for key in of_budget) for of_budget in keys]
 
     def _closable(self, now: float) -> int:
         """Until when everything is over and settled."""
@@ -238,10 +225,6 @@ def _hour_key(at: int) -> Item:
 
 def _day_key(day: date) -> Item:
     return {"pk": {"S": f"LEDGER#{day:%Y-%m}"}, "sk": {"S": f"{day:%d}"}}
-
-
-def _counter_key(budget: Budget, shard: int, now: float) -> Item:
-    return {"pk": {"S": f"BUDGET#{budget.name(now)}#{shard}"}, "sk": {"S": "COUNTER"}}
 
 
 def _name(item: Item) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.billing import Charges
 from waybill.budgets import SHARDS
-from waybill.calls import hour_of
+from waybill.calls import KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.circuit import Circuit
 from waybill.errors import DAY, BudgetExhausted, CircuitOpen, NotSent, StoreUnavailable
 from waybill.lease import Lease
@@ -39,9 +39,6 @@ Item = dict[str, Any]
 ROUNDS: Final = 10
 PAUSE: Final = 0.02
 """Wall seconds before a transaction that met another is tried again, the first time."""
-ROW_SHARDS: Final = 8
-KEEP_ROWS: Final = 45 * DAY
-"""Rows are summed up long before."""
 KEEP_LEASES: Final = 41 * DAY
 """Longer than the vendor remembers what was charged."""
 _CIRCUIT: Final[Item] = {"pk": {"S": "CIRCUIT"}}
