@@ -10,6 +10,9 @@ RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
 PY := .venv/bin/python
+# A file's tests stay together; each of the workers has a stack of its own.
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 PIP_INSTALL := -m pip install --quiet --require-hashes
 
 help: ## show this list
@@ -19,7 +22,7 @@ run: .venv/ready .venv-ministack/ready ## the whole stack with a simulated Kuaid
 	@$(PY) -m local.stack
 
 test: .venv/ready .venv-ministack/ready ## all tests
-	$(PY) -m pytest
+	$(PYTEST)
 
 check: .venv/ready .venv-ministack/ready .venv-sam/ready ## what CI runs: style, types, imports, template, tests
 	$(PY) -m ruff format --check .
@@ -29,7 +32,7 @@ check: .venv/ready .venv-ministack/ready .venv-sam/ready ## what CI runs: style,
 	.venv/bin/lint-imports
 	$(PY) -m tools.openapi --check
 	.venv-sam/bin/sam validate --lint
-	$(PY) -m pytest
+	$(PYTEST)
 
 openapi: .venv/ready ## the OpenAPI document, made of the code; BREAKING=1 for one that breaks clients
 	@$(PY) -m tools.openapi $(if $(BREAKING),--breaking)

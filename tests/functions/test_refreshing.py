@@ -14,6 +14,7 @@ import pytest
 from tests.functions.conftest import COLLECTED, Context, Query, load, sample
 from waybill.brake import Brake
 from waybill.brakes import Brakes
+from waybill.budgets import Limits
 from waybill.errors import QueueUnavailable
 from waybill.schedule import shard_of
 from waybill.settings import QuerySettings
@@ -194,9 +195,9 @@ def test_budgets_are_whole_numbers_and_none_by_default(
     environment: dict[str, str],
 ) -> None:
     variables = {**environment, "UPSTREAM_URL": "http://127.0.0.1/poll/query.do"}
-    assert QuerySettings.read(variables).daily_call_budget == 0
+    assert QuerySettings.read(variables).limits == Limits()
     settings = QuerySettings.read({**variables, "MEMBER_MONTHLY_CALL_BUDGET": "1500"})
-    assert settings.member_monthly_call_budget == 1500
+    assert settings.limits == Limits(member_month=1500)
     for wrong in ("-1", "1.5", "many", ""):
         with pytest.raises(Exception, match="DAILY_CALL_BUDGET"):
             QuerySettings.read({**variables, "DAILY_CALL_BUDGET": wrong})
