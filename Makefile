@@ -40,6 +40,9 @@ openapi: .venv/ready ## the OpenAPI document, made of the code; BREAKING=1 for o
 bench-schedule: .venv/ready ## calls against delay, ours and fixed intervals: make bench-schedule ARGS="--seed 7 --journeys FILE"
 	@$(PY) -m bench.schedule $(ARGS)
 
+proof: .venv/ready .venv-ministack/ready ## parcels to their end on a stack of their own: make proof ARGS="--parcels 200 --speed 600 --kills 20"
+	@$(PY) -m tests.proofs $(ARGS)
+
 format: .venv/ready ## put code into its form
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
@@ -102,4 +105,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit member-budget member-unbudget redrive lock clean
+.PHONY: help run test check bench-schedule proof openapi format build token tokens token-rotate token-revoke member-limit member-unlimit member-budget member-unbudget redrive lock clean

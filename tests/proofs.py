@@ -1,6 +1,6 @@
 """Proof by running: parcels registered on a stack go to their end, also while its processes are killed, and then are counted.
 
-`python -m tests.proofs` does it at any size (`make proof ARGS="--parcels 200 --speed 600 --stretch 2.5 --kills 20"`); a small one is
+`python -m tests.proofs` does it at any size (`make proof ARGS="--parcels 200 --stretch 2.5 --kills 20"`); a small one is
 among the tests. Journeys are scripted, so that what has to be stored is known beforehand.
 """
 

@@ -36,7 +36,7 @@ def on_call(call: Call) -> None:
     TALLY.count(call.outcome)
 
 
-LOOKUP = composition.lookup(SETTINGS, DYNAMODB, SECRETS, on_known=REFLECTION, on_call=on_call)
+LOOKUP = composition.lookup(SETTINGS, DYNAMODB, SECRETS, on_known=REFLECTION, on_call=on_call, will_call=True)
 
 
 def refresh(link: Link) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 def processes(stack: RunningStack, function: str) -> list[psutil.Process]:
     """The processes of one function."""
-    wanted = f"waybill-local-{function}"
-    return [
-        child
-        for child in psutil.Process(stack.process.pid).children()
-        if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == wanted
-    ]
+    found = []
+    for child in psutil.Process(stack.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # one that has just ended
+            if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == f"waybill-local-{function}":
+                found.append(child)
+    return found
 
 
 def clock_of(stack: RunningStack) -> Clock:
@@ -98,8 +99,9 @@ def test_functions_that_are_killed_again_and_again_lose_no_parcel(
         assert time.monotonic() < deadline, f"not asked about: {numbers - asked(fast_stack)}"
         if kills < 5:
             for process in processes(fast_stack, function)[:1]:
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+                    kills += 1
     assert kills > 0
 
 

@@ -77,13 +77,18 @@ def lookup(
     secrets: Secrets,
     on_known: Callable[[Known], None],
     on_call: Callable[[Call], None] = observe.on_call,
+    *,
+    will_call: bool = False,
 ) -> Lookup:
-    """The lookup over the tables and the upstream of `settings`."""
+    """The lookup over the tables and the upstream of `settings`. Where it surely `will_call`, the client is made at once."""
+    query = Kuaidi100(settings)
+    if will_call:
+        query.ready()
     return Lookup(
         store=Cache(client, settings.cache_table),
         flights=Flights(
             slots=slots(client, settings.cache_table, settings.tracking_table),
-            query=Kuaidi100(settings),
+            query=query,
             secrets=secrets,
             rules=settings.rules,
             now=settings.clock.now,
@@ -124,6 +129,11 @@ class Kuaidi100:
     def __call__(self, query: Query, credentials: Credentials) -> Answer:
         from waybill import kuaidi100  # noqa: PLC0415 - see the class
 
+        return self.ready().query(query, kuaidi100.Credentials(*credentials))
+
+    def ready(self) -> Client:
+        from waybill import kuaidi100  # noqa: PLC0415 - see the class
+
         with self._making:
             if self.client is None:
                 self.client = kuaidi100.Client(
@@ -131,4 +141,4 @@ class Kuaidi100:
                     connect=self._settings.connect_timeout,
                     read=self._settings.read_timeout,
                 )
-        return self.client.query(query, kuaidi100.Credentials(*credentials))
+        return self.client
