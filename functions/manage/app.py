@@ -11,6 +11,7 @@ from botocore.config import Config
 from waybill.cache import Cache
 from waybill.idempotency import Idempotency
 from waybill.management import Management
+from waybill.parcels import Parcels
 from waybill.registration import Shipments
 from waybill.service import Service
 from waybill.settings import ManageSettings
@@ -31,6 +32,7 @@ MANAGEMENT = Management(
         known=Cache(DYNAMODB, SETTINGS.cache_table).known,
         now=SETTINGS.clock.now,
     ),
+    parcels=Parcels(DYNAMODB, SETTINGS.tracking_table),
     once=IDEMPOTENCY.once,
     lang=SETTINGS.lang,
 )

@@ -58,11 +58,13 @@ ALLOWED = {
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
         "dynamodb:UpdateItem CacheTable",
+        "dynamodb:UpdateItem TrackingTable",
     },
     "QueryRole": {
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:PutItem CacheTable",
         "dynamodb:UpdateItem CacheTable",
@@ -194,15 +196,18 @@ def test_roles_allow_exactly_what_their_function_does(
     )
 
 
+@pytest.mark.parametrize(
+    ("role", "keys"), [("ManageRole", ["PARCEL#*"]), ("QueryRole", ["PARCEL#*", "LEARNED#*"])]
+)
 def test_functions_of_shipments_can_read_parcels_and_no_token(
-    statements: dict[str, list[dict[str, Any]]],
+    statements: dict[str, list[dict[str, Any]]], role: str, keys: list[str]
 ) -> None:
-    for role in ("ManageRole", "QueryRole"):
-        for statement in statements[role]:
-            if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]:
-                assert statement["Condition"] == {
-                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "PARCEL#*"}
-                }
+    conditions = [
+        statement["Condition"]
+        for statement in statements[role]
+        if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]
+    ]
+    assert conditions == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": key}} for key in keys]
 
 
 def test_the_authorizer_can_read_tokens_and_members_and_no_parcel(

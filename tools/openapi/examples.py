@@ -26,11 +26,15 @@ from waybill.cache import Cache
 from waybill.credentials import Secrets
 from waybill.documents import Documents
 from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
+from waybill.following import Following
 from waybill.lease import Rules
+from waybill.lessons import Lessons
 from waybill.lookup import Lookup
 from waybill.management import Management
 from waybill.orders import Orders
-from waybill.registration import Reflection, Shipments
+from waybill.parcels import Parcels
+from waybill.reflection import Reflection
+from waybill.registration import Shipments
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -150,7 +154,8 @@ def _handlers() -> Handlers:
     """Every handler of every function, over empty tables."""
     name = uuid.uuid4().hex
     _tables(name)
-    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), f"{name}TrackingTable")
+    results, tracking = Cache(_dynamodb(), f"{name}CacheTable"), f"{name}TrackingTable"
+    watches, parcels = Watches(_dynamodb(), tracking), Parcels(_dynamodb(), tracking)
     secrets, flights = _Secrets("", ""), itertools.count()
     reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
     lookup = Lookup(
@@ -162,14 +167,21 @@ def _handlers() -> Handlers:
         pause=_ignore,
         holder=lambda: str(next(flights)),
         on_call=_ignore,
-        on_known=reflection,
+        on_known=Following(
+            parcels=parcels,
+            reflection=reflection,
+            lessons=Lessons(_dynamodb(), tracking, _now),
+            gap=Rules().gap,
+            now=_now,
+            on_loss=_ignore,
+        ),
         on_loss=_ignore,
     )
     shipments = Shipments(watches, results.known, _now)
     return {
         **Api(lookup, "zh").routes(),
-        **Orders(shipments, lookup, reflection).routes(),
-        **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+        **Orders(shipments, lookup, reflection, parcels.row).routes(),
+        **Management(shipments, parcels, lambda _, answer: answer(), "zh").routes(),
         **Documents(ADDRESS).routes(),
     }
 
