@@ -70,7 +70,10 @@ class Scene:
         found = couriers.find(courier)
         assert found is not None
         wanted = replace(Wanted(found, NUMBER, "member", tail), **options)  # type: ignore[arg-type] # fields of Wanted
-        lookup = Lookup(
+        return self.lookup().track(wanted)
+
+    def lookup(self) -> Lookup:
+        return Lookup(
             store=self.store,
             query=self.query,
             secrets=self.secrets,
@@ -82,4 +85,3 @@ class Scene:
             on_known=lambda _: None,
             on_loss=self.losses.append,
         )
-        return lookup.track(wanted)

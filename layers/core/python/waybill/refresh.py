@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final
 from waybill import couriers, schedule
 from waybill.calls import SCHEDULE
 from waybill.errors import (
+    HOUR,
     MINUTE,
+    BudgetExhausted,
     NoResult,
     OutcomeUnknown,
     PhoneMismatch,
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 RETRY: Final = 5 * MINUTE
 """What could not be asked now is asked after this, or what the error says; and all of it spread over as long again."""
+NO_BUDGET: Final = "budget_exhausted"
+UNTIL_BUDGET: Final = HOUR
+"""The same where the budget is used up, which lasts for hours."""
 ASKED: Final = frozenset(f"upstream_{error.outcome}" for error in (NoResult, OutcomeUnknown, UnlistedCode))
 """Why an answer is old though the courier was asked, or may have been."""
 NO_RESULT: Final = f"upstream_{NoResult.outcome}"
@@ -122,12 +127,17 @@ class Refresh:
             if isinstance(error, UpstreamUnknown) and seen.parcel.terminal:
                 self._asked_in_vain(seen, tracked)
             else:
-                self._later(seen, tracked, self.now() + (error.retry_after or 0.0))
+                wait = UNTIL_BUDGET if isinstance(error, BudgetExhausted) else RETRY
+                self._later(seen, tracked, self.now() + (error.retry_after or 0.0), wait)
         else:
-            if not answers and found.fetched_at > (tracked.checked_at or 0.0):
-                answers.append(self._known(tracked.link))
-            if answers:
+            if answers and answers[-1].phone_bound:
+                # That this member has shown the phone was written after the answer was made.
+                shown = self._known(tracked.link).guesses
+                self.following.follow(replace(answers[-1], guesses=shown), seen)
+            elif answers:
                 self.following.follow(answers[-1], seen)
+            elif found.fetched_at > (tracked.checked_at or 0.0):
+                self.following.follow(self._known(tracked.link), seen)
             else:
                 self._unanswered(seen, tracked, found)
 
@@ -136,7 +146,8 @@ class Refresh:
         if found.reason == NO_RESULT or (seen.parcel.terminal and found.reason in ASKED):
             self._asked_in_vain(seen, tracked)
         else:
-            self._later(seen, tracked, found.next_allowed_at)
+            wait = UNTIL_BUDGET if found.reason == NO_BUDGET else RETRY
+            self._later(seen, tracked, found.next_allowed_at, wait)
 
     def _asked_in_vain(self, seen: Dossier, tracked: Tracked) -> None:
         """The courier was asked and has no more to say: the parcel goes on as if it had said the same again."""
@@ -144,10 +155,10 @@ class Refresh:
         planned = self.following.plan(replace(seen, tracked=replace(tracked, checked_at=now)))
         self.parcels.write(seen, planned, now=now)
 
-    def _later(self, seen: Dossier, tracked: Tracked, at: float) -> None:
+    def _later(self, seen: Dossier, tracked: Tracked, at: float, wait: float = RETRY) -> None:
         """Many may meet the same obstacle at once; they come back spread out."""
         now = self.now()
-        again = max(at, now + RETRY) + schedule.luck(seen.parcel) * RETRY
+        again = max(at, now + wait) + schedule.luck(seen.parcel) * wait
         self.parcels.write(seen, replace(tracked, next_at=again, due_at=again), now=now)
 
     def _other_phone(self, seen: Dossier, tracked: Tracked, courier: Courier) -> None:

@@ -24,8 +24,9 @@ class Tracked:
 
     `next_at` is when the schedule wants to look again, None when that is over or paused; `due_at` is when the dispatcher hands it
     out, later while it is on its way already. `reason` is a word of `reasons`: of REASONS while there is a next look, else of ENDS
-    or PAUSES. `checked_at` is when the last answer was fetched, by the call `sequence` of its lease; `misses` counts answers in a
-    row that had no trace. An end forgets `registered_at`, so that who registers the parcel again begins anew.
+    or PAUSES. `checked_at` is when the last answer was fetched, by the call `sequence` of its lease, or the courier asked in vain;
+    `misses` counts answers in a row that had no trace. An end forgets `registered_at`, so that who registers the parcel again
+    begins anew.
     """
 
     link: Link
