@@ -15,6 +15,7 @@ from waybill.idempotency import Idempotency
 from waybill.ledger import Ledger
 from waybill.management import Management
 from waybill.member_budgets import MemberBudgets
+from waybill.parcels import Parcels
 from waybill.registration import Shipments
 from waybill.service import Service
 from waybill.settings import ManageSettings
@@ -36,6 +37,7 @@ MANAGEMENT = Management(
         known=Cache(DYNAMODB, SETTINGS.cache_table).known,
         now=SETTINGS.clock.now,
     ),
+    parcels=Parcels(DYNAMODB, SETTINGS.tracking_table),
     once=IDEMPOTENCY.once,
     lang=SETTINGS.lang,
 )

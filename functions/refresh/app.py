@@ -6,19 +6,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from waybill import composition, couriers, observe
+from waybill import composition, observe
 from waybill.batches import Batches, Tally
 from waybill.brakes import Brakes
 from waybill.credentials import Secrets
-from waybill.errors import StoreUnavailable, WaybillError
-from waybill.lookup import Wanted
-from waybill.registration import Reflection
+from waybill.parcels import Parcels
+from waybill.reflection import Reflection
+from waybill.refresh import Refresh
 from waybill.settings import QuerySettings
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from waybill.calls import Call
-    from waybill.shipments import Link
 
 SETTINGS = QuerySettings.read(os.environ)
 DYNAMODB = composition.dynamodb()
@@ -27,6 +26,8 @@ WATCHES = Watches(DYNAMODB, SETTINGS.tracking_table)
 REFLECTION = Reflection(
     watches=WATCHES, tail_hash=SECRETS.tail_hash, now=SETTINGS.clock.now, on_loss=observe.on_copies_behind
 )
+PARCELS = Parcels(DYNAMODB, SETTINGS.tracking_table)
+FOLLOWING = composition.Following(SETTINGS, DYNAMODB, PARCELS, REFLECTION).ready()
 TALLY = Tally()
 BRAKES = Brakes(DYNAMODB, SETTINGS.cache_table)
 
@@ -36,23 +37,19 @@ def on_call(call: Call) -> None:
     TALLY.count(call.outcome)
 
 
-LOOKUP = composition.lookup(SETTINGS, DYNAMODB, SECRETS, on_known=REFLECTION, on_call=on_call, will_call=True)
+LOOKUP = composition.lookup(SETTINGS, DYNAMODB, SECRETS, on_known=FOLLOWING, on_call=on_call, will_call=True)
 
 
-def refresh(link: Link) -> None:
-    courier = couriers.find(link.courier)
-    if courier is None:
-        return
-    try:
-        LOOKUP.track(Wanted(courier, link.number, member="", lang=SETTINGS.lang, cause="schedule"))
-    except StoreUnavailable:
-        raise
-    except WaybillError as error:
-        observe.logger.info("not refreshed", extra={"number": link.number, "error": type(error).__name__})
-
-
+REFRESH = Refresh(
+    parcels=PARCELS,
+    store=LOOKUP.store,
+    lookup=LOOKUP,
+    following=FOLLOWING,
+    tail_hash=SECRETS.tail_hash,
+    now=SETTINGS.clock.now,
+)
 BATCHES = Batches(
-    refresh=refresh,
+    refresh=REFRESH,
     threads=ThreadPoolExecutor(composition.THREADS),
     tally=TALLY,
     report=lambda calls, faults: BRAKES.count(calls, faults, SETTINGS.clock.now()),

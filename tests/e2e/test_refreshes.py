@@ -13,7 +13,7 @@ import pytest
 
 from tests.simulators import wait_until
 from waybill.clock import Clock
-from waybill.schedule import shard_of
+from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartStack

@@ -16,8 +16,8 @@ from waybill.brake import Brake
 from waybill.brakes import Brakes
 from waybill.budgets import Limits
 from waybill.errors import QueueUnavailable
-from waybill.schedule import shard_of
 from waybill.settings import QuerySettings
+from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
     import io

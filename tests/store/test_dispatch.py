@@ -19,7 +19,7 @@ from waybill.dispatch import CLAIM, CLAIM_WALL_SECONDS, Dispatch, Run, claim_sec
 from waybill.due import Due, DueIndex
 from waybill.errors import QueueUnavailable, StoreUnavailable
 from waybill.queues import Queue
-from waybill.schedule import shard_of
+from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -44,7 +44,6 @@ def test_a_shipment_comes_back_as_it_was_written(watches: Watches) -> None:
     assert watches.get("acme", "1001", whole.link) == whole
     assert watches.of_order("acme", "1001") == [whole]
     assert watches.of_number("acme", whole.number) == [whole]
-    assert watches.of_parcel(whole.link, 10) == [whole]
 
 
 def test_what_stands_there_is_not_overwritten(watches: Watches) -> None:

@@ -77,6 +77,7 @@ ALLOWED = {
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
         "dynamodb:UpdateItem CacheTable",
+        "dynamodb:UpdateItem TrackingTable",
     },
     "QueryRole": {
         "dynamodb:BatchGetItem TrackingTable",
@@ -250,19 +251,20 @@ KEYS = {
         "dynamodb:GetItem": ["PARCEL#*", *LEDGER],
         "dynamodb:PutItem": ["PARCEL#*", "LEDGER#*"],
         "dynamodb:Query": LEDGER,
+        "dynamodb:UpdateItem": ["PARCEL#*"],
     },
     "QueryRole": {
         "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
         "dynamodb:GetItem": ["MEMBER#*", "PARCEL#*"],
-        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
-        "dynamodb:Query": ["PARCEL#*"],
-        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "LEARNED#*"],
+        "dynamodb:Query": ["PARCEL#*", "LEARNED#*"],
+        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
     },
     "RefreshRole": {
         "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
         "dynamodb:GetItem": ["PARCEL#*"],
-        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
-        "dynamodb:Query": ["PARCEL#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "LEARNED#*"],
+        "dynamodb:Query": ["PARCEL#*", "LEARNED#*"],
         "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
     },
 }

@@ -79,7 +79,10 @@ class Scene:
         found = couriers.find(courier)
         assert found is not None
         wanted = replace(Wanted(found, NUMBER, "member", tail), **options)  # type: ignore[arg-type] # fields of Wanted
-        lookup = Lookup(
+        return self.lookup().track(wanted)
+
+    def lookup(self) -> Lookup:
+        return Lookup(
             store=self.store,
             flights=Flights(
                 slots=self.slots,
@@ -98,4 +101,3 @@ class Scene:
             on_known=self.known.append,
             on_loss=self.losses.append,
         )
-        return lookup.track(wanted)

@@ -16,7 +16,8 @@ from waybill.errors import DAY, HOUR
 from waybill.merge import merge
 from waybill.model import Area, Eta, Event, Parcel, event_id
 from waybill.pace import LEGS, Learned, Rate, Stay, leg_of
-from waybill.schedule import ENDS, GAP, REASONS, Watch, end, next_check, stalled
+from waybill.reasons import ENDS, REASONS
+from waybill.schedule import GAP, Watch, end, next_check, stalled
 
 BLANK = Parcel("yuantong", "YT0000001")
 MONDAY = 1_772_380_800.0  # 2026-03-02 00:00 in Shanghai

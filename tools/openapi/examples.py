@@ -30,13 +30,17 @@ from waybill.credentials import Secrets
 from waybill.documents import Documents
 from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
 from waybill.flights import Flights
+from waybill.following import Following
 from waybill.lease import Rules
 from waybill.ledger import Ledger
+from waybill.lessons import Lessons
 from waybill.lookup import Lookup
 from waybill.management import Management
 from waybill.member_budgets import MemberBudgets
 from waybill.orders import Orders
-from waybill.registration import Reflection, Shipments
+from waybill.parcels import Parcels
+from waybill.reflection import Reflection
+from waybill.registration import Shipments
 from waybill.slots import Slots
 from waybill.spending import Spending
 from waybill.watches import Watches
@@ -160,6 +164,7 @@ def _handlers() -> Handlers:
     _tables(name)
     tracking = f"{name}TrackingTable"
     results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), tracking)
+    parcels = Parcels(_dynamodb(), tracking)
     secrets, flights = _Secrets("", ""), itertools.count()
     reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
     lookup = Lookup(
@@ -184,7 +189,14 @@ def _handlers() -> Handlers:
         tail_hash=secrets.tail_hash,
         now=_now,
         pause=_ignore,
-        on_known=reflection,
+        on_known=Following(
+            parcels=parcels,
+            reflection=reflection,
+            lessons=Lessons(_dynamodb(), tracking, _now),
+            gap=Rules().gap,
+            now=_now,
+            on_loss=_ignore,
+        ),
         on_loss=_ignore,
     )
     shipments = Shipments(watches, results.known, _now)
@@ -197,8 +209,8 @@ def _handlers() -> Handlers:
     )
     return {
         **Api(lookup, "zh").routes(),
-        **Orders(shipments, lookup, reflection).routes(),
-        **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+        **Orders(shipments, lookup, reflection, parcels.row).routes(),
+        **Management(shipments, parcels, lambda _, answer: answer(), "zh").routes(),
         **accounting.routes(),
         **Documents(ADDRESS).routes(),
     }

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from waybill.calls import Call
     from waybill.credentials import Secrets
     from waybill.flights import Credentials
+    from waybill.following import Following as Use
     from waybill.freshness import Known
     from waybill.kuaidi100 import Client
     from waybill.model import Answer, Query
+    from waybill.parcels import Parcels
+    from waybill.reflection import Reflection
     from waybill.settings import QuerySettings
 
 THREADS: Final = 10
@@ -103,6 +106,38 @@ def lookup(
         on_known=on_known,
         on_loss=observe.on_loss,
     )
+
+
+class Following:
+    """What answers do to followed parcels: made at the first one, and with it the schedule, which cached answers never load."""
+
+    use: Use | None = None
+
+    def __init__(
+        self, settings: QuerySettings, client: DynamoDBClient, parcels: Parcels, reflection: Reflection
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._parcels = parcels
+        self._reflection = reflection
+
+    def __call__(self, known: Known) -> None:
+        self.ready()(known)
+
+    def ready(self) -> Use:
+        from waybill import following, lessons  # noqa: PLC0415 - see the class
+
+        if self.use is None:
+            settings = self._settings
+            self.use = following.Following(
+                parcels=self._parcels,
+                reflection=self._reflection,
+                lessons=lessons.Lessons(self._client, settings.tracking_table, settings.clock.now),
+                gap=settings.rules.gap,
+                now=settings.clock.now,
+                on_loss=observe.on_copies_behind,
+            )
+        return self.use
 
 
 class Budgets:

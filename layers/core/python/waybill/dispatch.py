@@ -22,7 +22,7 @@ from waybill import messages
 from waybill.due import Due
 from waybill.errors import MINUTE, QueueUnavailable, StoreUnavailable, WaybillError
 from waybill.queues import BATCH
-from waybill.schedule import SHARDS
+from waybill.tracked import SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,12 +15,14 @@ from waybill.shipments import Registration
 from waybill.watches import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
+    from waybill.errors import WaybillError
     from waybill.gateway import Handler, Request
     from waybill.model import Lang
+    from waybill.parcels import Parcels
     from waybill.registration import Filters, Shipments
-    from waybill.shipment_views import BatchItem
+    from waybill.shipment_views import BatchItem, ShipmentView
     from waybill.shipments import Shipment
 
 SHIPMENT_BYTES: Final = 64 * 1024
@@ -32,9 +34,14 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """`once` keeps a request with an Idempotency-Key from being done twice; `lang` is a shipment's where its member names none."""
+    """Handlers over members' shipments.
+
+    `parcels` has what the schedule knows of them; `once` keeps a request with an Idempotency-Key from being done twice; `lang` is a
+    shipment's where its member names none.
+    """
 
     shipments: Shipments
+    parcels: Parcels
     once: Callable[[Request, Callable[[], Response]], Response]
     lang: Lang
 
@@ -56,7 +63,7 @@ class Management:
 
     def _registered(self, request: Request) -> Response:
         ship, new = self._register(request.member, request.json_object(SHIPMENT_BYTES))
-        return _created(request, ship, new=new)
+        return self._created(request, ship, new=new)
 
     def batch(self, request: Request) -> Response:
         """A result for each of up to 100 shipments, in their order; what is wrong with one does not hinder the others."""
@@ -65,20 +72,22 @@ class Management:
 
     def _registered_all(self, request: Request) -> Response:
         body = requests.parse(Batch, request.json_object(BATCH_BYTES))
-        results = [self._item(request, index, value) for index, value in enumerate(body.shipments)]
+        made = [self._made(request.member, value) for value in body.shipments]
+        views = iter(
+            self._views(request, [each[0] for each in made if isinstance(each, tuple)], written=True)
+        )
+        results = [_item(index, each, views) for index, each in enumerate(made)]
         found = [result["status"] for result in results]
         counts = {"registered": found.count(201), "existing": found.count(200)}
         refused = len(found) - sum(counts.values())
         answer = {"results": results, **counts, "refused": refused}
         return Response(200, answer, _NO_STORE, final=max(found) < 500)
 
-    def _item(self, request: Request, index: int, value: object) -> BatchItem:
+    def _made(self, member: str, value: object) -> tuple[Shipment, bool] | WaybillError:
         try:
-            ship, new = self._register(request.member, value)
+            return self._register(member, value)
         except (RequestError, ServiceError) as error:
-            refused = gateway.refuse(error)
-            return {"index": index, "status": refused.status, "error": refused.body["error"]}
-        return {"index": index, "status": 201 if new else 200, "shipment": _view(request, ship)}
+            return error
 
     def _register(self, member: str, value: object) -> tuple[Shipment, bool]:
         new = requests.parse(NewShipment, value)
@@ -105,7 +114,7 @@ class Management:
         after = _opened(request.query.get("cursor"), filters)
         ships, following = self.shipments.page(request.member, filters, limit, after)
         cursor = _cursor(following, filters) if following else None
-        return Response(200, {"shipments": [_view(request, ship) for ship in ships], "next_cursor": cursor})
+        return Response(200, {"shipments": self._views(request, ships), "next_cursor": cursor})
 
     def change(self, request: Request) -> Response:
         """A JSON merge patch (RFC 7396) over what was registered."""
@@ -113,12 +122,12 @@ class Management:
         which = shipment_fields.which(request)
         patch = requests.parse(ShipmentPatch, request.json_object(SHIPMENT_BYTES))
         ship = self.shipments.change(which, lambda said: _patched(said, patch))
-        return Response(200, _view(request, ship), _NO_STORE)
+        return self._changed(request, ship)
 
     def complete(self, request: Request) -> Response:
         access.demand(request.scopes, "manage")
         ship = self.shipments.complete(shipment_fields.which(request))
-        return Response(200, _view(request, ship), _NO_STORE)
+        return self._changed(request, ship)
 
     def forget(self, request: Request) -> Response:
         access.demand(request.scopes, "manage")
@@ -134,16 +143,31 @@ class Management:
             "courier", body.courier or numbers.AUTO, body.tracking_number, self.lang
         )
         ship, new = self.shipments.succeed(which, courier, body.tracking_number, body.phone)
-        return _created(request, ship, new=new)
+        return self._created(request, ship, new=new)
+
+    def _created(self, request: Request, ship: Shipment, *, new: bool) -> Response:
+        where = f"{request.base}/v1/shipments/{ship.order_id}?tracking_number={ship.number}"
+        (view,) = self._views(request, [ship], written=True)
+        return Response(201 if new else 200, view, {"Location": where, **_NO_STORE})
+
+    def _changed(self, request: Request, ship: Shipment) -> Response:
+        (view,) = self._views(request, [ship], written=True)
+        return Response(200, view, _NO_STORE)
+
+    def _views(
+        self, request: Request, ships: Sequence[Shipment], *, written: bool = False
+    ) -> Sequence[ShipmentView]:
+        """Shipments with when they are looked at next, in one read; just `written` ones as they were written."""
+        rows = self.parcels.rows([ship.link for ship in ships], consistent=written)
+        pii = "pii" in request.scopes
+        return [shipment_views.shipment(ship, rows.get(ship.link), pii=pii) for ship in ships]
 
 
-def _created(request: Request, ship: Shipment, *, new: bool) -> Response:
-    where = f"{request.base}/v1/shipments/{ship.order_id}?tracking_number={ship.number}"
-    return Response(201 if new else 200, _view(request, ship), {"Location": where, **_NO_STORE})
-
-
-def _view(request: Request, ship: Shipment) -> shipment_views.ShipmentView:
-    return shipment_views.shipment(ship, pii="pii" in request.scopes)
+def _item(index: int, made: tuple[Shipment, bool] | WaybillError, views: Iterator[ShipmentView]) -> BatchItem:
+    if isinstance(made, tuple):
+        return {"index": index, "status": 201 if made[1] else 200, "shipment": next(views)}
+    refused = gateway.refuse(made)
+    return {"index": index, "status": refused.status, "error": refused.body["error"]}
 
 
 def _patched(said: Registration, patch: ShipmentPatch) -> Registration:

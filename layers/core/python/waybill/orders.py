@@ -17,19 +17,26 @@ from waybill.lookup import Wanted
 from waybill.shipments import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from waybill.calls import Cause
     from waybill.errors import WaybillError
     from waybill.gateway import Handler, Request
     from waybill.lookup import Found, Lookup
-    from waybill.registration import Reflection, Shipments
-    from waybill.shipments import Shipment
+    from waybill.reflection import Reflection
+    from waybill.registration import Shipments
+    from waybill.shipments import Link, Shipment
+    from waybill.tracked import Tracked
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
+    """`row` is what the schedule has of a parcel, if it is followed."""
+
     shipments: Shipments
     lookup: Lookup
     reflection: Reflection
+    row: Callable[[Link], Tracked | None]
 
     def routes(self) -> dict[tuple[str, str], Handler]:
         return {
@@ -74,7 +81,9 @@ class Orders:
     def _shown(
         self, request: Request, ship: Shipment, found: Found | None, error: WaybillError | None
     ) -> Response:
-        body = shipment_views.with_parcel(ship, found, error, pii="pii" in request.scopes)
+        body = shipment_views.with_parcel(
+            ship, self.row(ship.link), found, error, pii="pii" in request.scopes
+        )
         headers = {"ETag": shipment_views.etag(body), **(views.origin(found) if found else {})}
         return Response(200, body, headers)
 
@@ -85,6 +94,7 @@ class Orders:
 
         One that the member has completed is not asked for any more.
         """
+        ship = self.reflection.arm(ship)
         said, courier = ship.registration, couriers.find(ship.courier)
         if courier is None:
             raise CourierUnknown(f"Kuaidi100 has no courier {ship.courier} any more.")

@@ -1,6 +1,6 @@
 """What members do with their shipments: register, find, change, complete, forget, and list them.
 
-Nothing here asks Kuaidi100; a shipment shows where its parcel is by copies, which `Reflection` brings up to date whenever an
+Nothing here asks Kuaidi100; a shipment shows where its parcel is by copies, which `reflection` brings up to date whenever an
 answer came in, for whoever watches the parcel.
 """
 
@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from waybill import couriers, freshness, watches
+from waybill import couriers, watches
 from waybill.errors import (
     InvalidField,
     NotForwarded,
@@ -19,9 +19,7 @@ from waybill.errors import (
     PhoneRequired,
     ShipmentAmbiguous,
     ShipmentExists,
-    StoreUnavailable,
 )
-from waybill.freshness import Ask
 from waybill.shipments import FORWARDED, Link, Registration, Shipment, Standing, current
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ PAGES_READ: Final = 5
 """A page whose filters no single index answers may read this many times its size; then it ends early and its cursor goes on."""
 PAGE_SIZE: Final = 3_000_000
 """A page ends after so many characters of metadata: Lambda answers with 6 MB at most, in which a character may take several."""
-WATCHERS: Final = 100
-"""So many shipments of one parcel are brought up to date with an answer; any others when their members look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,57 +307,3 @@ def _not_found(which: Which) -> OrderNotFound:
     if which.number is None:
         return OrderNotFound("order_id", "You have no such order. Register it with POST /v1/shipments.")
     return OrderNotFound("tracking_number", "You have no such order with a parcel of this number.")
-
-
-@dataclass(frozen=True, slots=True)
-class Reflection:
-    """Writes an answer through to the copies in the shipments of its parcel; the same answer twice changes nothing.
-
-    `tail_hash` is the keyed hash of a courier's, number's and phone tail.
-    """
-
-    watches: Watches
-    tail_hash: Callable[[str, str, str], str]
-    now: Callable[[], float]
-    on_loss: Callable[[StoreUnavailable], None]
-
-    def __call__(self, known: Known) -> None:
-        """Show every watcher of the parcel what is known of it. A store that is away loses nothing: the next look mends it."""
-        parcel = known.parcel
-        if parcel is None:
-            return
-        newer = self._newer(Standing.of(parcel, known.fetched_at))
-        try:
-            for ship in self.watches.of_parcel(Link(parcel.courier, parcel.number), WATCHERS):
-                if self._may_see(ship, known):
-                    self.watches.change(ship, newer)
-        except StoreUnavailable as error:
-            self.on_loss(error)
-
-    def show(self, ship: Shipment, standing: Standing) -> Shipment:
-        """The shipment with what is newly known of its parcel, also where that cannot be written: the answer is there."""
-        newer = self._newer(standing)
-        try:
-            return self.watches.change(ship, newer) or ship
-        except StoreUnavailable as error:
-            self.on_loss(error)
-            return newer(ship) or ship
-
-    def _newer(self, standing: Standing) -> Callable[[Shipment], Shipment | None]:
-        def changed(stands: Shipment) -> Shipment | None:
-            if stands.standing.as_of >= standing.as_of or stands.standing.same_as(standing):
-                return None
-            return replace(stands, standing=standing, updated_at=self.now())
-
-        return changed
-
-    def _may_see(self, ship: Shipment, known: Known) -> bool:
-        """A parcel bound to a phone shows itself only where the member has shown the right tail, among few."""
-        if not known.phone_bound:
-            return True
-        tail = ship.registration.tail
-        if tail is None:
-            return False
-        ask = Ask(ship.member, self.tail_hash(ship.courier, ship.number, tail), phone_bound=True)
-        verdict = known.tails.get(ask.tail or "")
-        return verdict is not None and verdict.verdict == "verified" and freshness.presented(known, ask)

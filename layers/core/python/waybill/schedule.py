@@ -59,35 +59,6 @@ UNLIKELY: Final = 0.05
 STALLED_NOT_BEFORE: Final = DAY
 """Nobody's attention is asked for within a day."""
 
-REASONS: Final = {
-    "first_look": ("首次查询", "first look"),
-    "not_found_yet": ("尚无轨迹，逐步放缓", "no trace yet, asking less and less often"),
-    "collection_due": ("等待揽收", "collection is due"),
-    "under_way": ("运输途中", "under way"),
-    "in_customs": ("清关中", "in customs"),
-    "near_recipient": ("接近派件网点", "near the recipient's station"),
-    "tour_due": ("即将派送", "about to go out for delivery"),
-    "on_tour": ("派送中", "out for delivery"),
-    "waits_for_pickup": ("等待取件", "waits to be picked up"),
-    "attempt_failed": ("等待再次派送", "another attempt is due"),
-    "problem": ("疑难件，等待处理", "a problem, to be solved"),
-    "returning": ("退回途中", "on its way back"),
-    "cancelling": ("撤销中", "being cancelled"),
-    "with_another": ("已转其他快递公司", "with another courier"),
-    "signature_check": ("签收后复查", "a last look, should the signature be disputed"),
-}
-"""Why a check comes when it comes, in Chinese and English."""
-
-ENDS: Final = {
-    "delivered": ("已签收", "delivered"),
-    "returned": ("已退回", "returned"),
-    "cancelled": ("已销单", "cancelled"),
-    "expired": ("60 天无更新", "silent for 60 days"),
-    "never_found": ("30 天未查到", "not found for 30 days"),
-    "nobody_waits": ("无人关注", "nobody waits for it"),
-}
-"""Why no check comes any more."""
-
 ZONES: Final = {
     "JP": 9, "KR": 9, "SG": 8, "MY": 8, "PH": 8, "TH": 7, "VN": 7, "ID": 7, "IN": 5.5, "AE": 4, "RU": 3, "SA": 3,
     "DE": 1, "FR": 1, "IT": 1, "ES": 1, "NL": 1, "BE": 1, "PL": 1, "GB": 0, "BR": -3, "US": -6, "CA": -5, "MX": -6,
@@ -95,10 +66,6 @@ ZONES: Final = {
 }  # a table # fmt: skip
 """Hours east of Greenwich by the country that an area's code begins with: good enough to tell day from night. Else China's."""
 CHINA: Final = 8 * HOUR
-
-
-SHARDS: Final = 16
-"""In so many parts lie the parcels that wait for their time: each takes a thousand writes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +96,7 @@ def next_check(
         soonest = max(soonest, watch.checked_at + watch.gap)
     if wanted <= soonest:
         return soonest, reason
-    return wanted + JITTER * _luck(parcel) * (wanted - soonest), reason
+    return wanted + JITTER * luck(parcel) * (wanted - soonest), reason
 
 
 def end(parcel: Parcel, now: float, watch: Watch) -> str | None:
@@ -156,11 +123,6 @@ def stalled(parcel: Parcel, now: float, learned: Learned | None = None) -> bool:
     if now - since < STALLED_NOT_BEFORE:
         return False
     return Rate(leg_of(lines), learned or Learned()).quiet(since, now, offset_of(parcel)) < UNLIKELY
-
-
-def shard_of(courier: str, number: str) -> str:
-    """The part of the due index that a parcel waits in: `DUE#07`."""
-    return f"DUE#{hashlib.sha256(f'{courier}#{number}'.encode()).digest()[0] % SHARDS:02}"
 
 
 def offset_of(parcel: Parcel) -> float:
@@ -250,7 +212,7 @@ def _arrival(parcel: Parcel) -> float | None:
     return datetime.fromisoformat(parcel.eta.arrives_at).timestamp()
 
 
-def _luck(parcel: Parcel) -> float:
+def luck(parcel: Parcel) -> float:
     """0 to 1, always the same for a number."""
     digest = hashlib.sha256(f"{parcel.courier}#{parcel.number}".encode()).digest()
     return int.from_bytes(digest[:4]) / 2**32

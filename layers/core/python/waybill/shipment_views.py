@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from waybill import statuses, views
+from waybill import reasons, statuses, views
 from waybill.answers import CourierName, Error, Parcel
 from waybill.couriers import find
 from waybill.model import Lang, Status
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from waybill.lookup import Found
     from waybill.model import Area, Event, Route
     from waybill.shipments import Link, Shipment
+    from waybill.tracked import Tracked
 
 _COUNTRIES: Final = {
     "CN71": ("中国台湾", "Taiwan, China"),
@@ -41,6 +42,16 @@ class NotifyView(TypedDict):
     lang: Lang
 
 
+class NextCheck(TypedDict):
+    """When Waybill looks at the parcel next, by itself."""
+
+    at: str | None
+    """Null when it does not look any more, or waits for you."""
+    reason: str
+    text: str
+    """The reason in the shipment's language."""
+
+
 _Places = TypedDict("_Places", {"from": str | None, "to": str | None})
 
 
@@ -59,7 +70,9 @@ class ShipmentView(_Places):
     terminal: bool
     """Whether the journey is over."""
     attention: str | None
-    """Why somebody should look at it."""
+    """Why somebody should look at it: a status, or `stalled` where it is quiet for far longer than others like it."""
+    next_check: NextCheck | None
+    """Null for what was registered before there was a schedule, until you look at it, and for what ended long ago."""
     phone_given: bool
     origin_country: str | None
     destination_country: str | None
@@ -71,7 +84,7 @@ class ShipmentView(_Places):
     successor: LinkView | None
     created_at: str
     updated_at: str
-    """When anything shown here last changed."""
+    """When anything shown here last changed, but for the next check."""
     completed_at: str | None
 
 
@@ -139,8 +152,8 @@ class TrackingAnswer(TypedDict):
     data: TrackingData
 
 
-def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
-    """One shipment, in its own language."""
+def shipment(ship: Shipment, tracked: Tracked | None, *, pii: bool) -> ShipmentView:
+    """One shipment, in its own language. `tracked` is its parcel's row, if it is followed."""
     said, standing = ship.registration, ship.standing
     courier = find(ship.courier)
     return {
@@ -157,6 +170,7 @@ def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
         "status_name": _status_name(ship),
         "terminal": standing.terminal,
         "attention": standing.attention,
+        "next_check": _next_check(ship, tracked) if tracked else None,
         "phone_given": said.tail is not None,
         "from": said.origin or None,
         "to": said.to or None,
@@ -175,11 +189,11 @@ def shipment(ship: Shipment, *, pii: bool) -> ShipmentView:
 
 
 def with_parcel(
-    ship: Shipment, found: Found | None, error: WaybillError | None, *, pii: bool
+    ship: Shipment, tracked: Tracked | None, found: Found | None, error: WaybillError | None, *, pii: bool
 ) -> ShipmentWithParcel:
     """A shipment and what is known of its parcel, or why nothing is."""
     return {
-        **shipment(ship, pii=pii),
+        **shipment(ship, tracked, pii=pii),
         "parcel": views.native(found, ship.registration.lang) if found else None,
         "problem": _problem(error) if error else None,
     }
@@ -187,9 +201,10 @@ def with_parcel(
 
 def etag(body: ShipmentWithParcel) -> str:
     """As of a parcel: whatever passes with time alone is not covered."""
-    parcel, problem = body["parcel"], body["problem"]
+    parcel, problem, check = body["parcel"], body["problem"], body["next_check"]
     covered = {
         **body,
+        "next_check": check["reason"] if check else None,
         "parcel": views.etag(parcel) if parcel else None,
         "problem": problem["error_code"] if problem else None,
     }
@@ -218,6 +233,20 @@ def contract_b(ship: Shipment, found: Found | None, error: WaybillError | None) 
             "message": error.message if error else "OK",
         }
     }
+
+
+def _next_check(ship: Shipment, tracked: Tracked) -> NextCheck:
+    """As this member may know it: when and why would tell where a phone-bound parcel is, which others may have shown to see."""
+    at, reason = tracked.next_at, tracked.reason
+    courier, standing = find(ship.courier), ship.standing
+    bound = tracked.phone_bound or (courier is not None and courier.requires_phone)
+    seen = standing.as_of > 0 and ship.registration.tail is not None
+    if bound and not seen and tracked.checked_at is not None:
+        at, reason = None, "phone_needed"
+    elif ship.completed_at is not None and at is not None:
+        at, reason = None, "nobody_waits"
+    text = reasons.text_of(reason, ship.registration.lang)
+    return {"at": None if at is None else views.instant(at), "reason": reason, "text": text}
 
 
 def _message(event: Event) -> TrackingMessage:

@@ -26,6 +26,8 @@ FORWARDED: Final = "handed_to_other_carrier"
 """The substatus of a parcel that another courier carries on (the vendor's state 7)."""
 NEED_ATTENTION: Final = frozenset({"exception", "failed_attempt", "returning"})
 """Statuses in which somebody should look at a parcel."""
+STALLED: Final = "stalled"
+"""Why somebody should look at a parcel of any other status: it has been quiet for far longer than others like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Registration:
 class Standing:
     """Where the parcel is, as of an answer fetched `as_of` (0 before any). `code` is the vendor's, which names the status.
 
-    `attention` is why somebody should look at the parcel: a status out of `NEED_ATTENTION`.
+    `attention` is why somebody should look at the parcel: a status out of `NEED_ATTENTION`, or `STALLED`.
     """
 
     status: Status = PENDING
@@ -74,8 +76,9 @@ class Standing:
     as_of: float = 0.0
 
     @classmethod
-    def of(cls, parcel: Parcel, fetched_at: float) -> Standing:
-        attention = parcel.status if parcel.status in NEED_ATTENTION else None
+    def of(cls, parcel: Parcel, fetched_at: float, *, stalled: bool = False) -> Standing:
+        quiet = STALLED if stalled else None
+        attention = parcel.status if parcel.status in NEED_ATTENTION else quiet
         code = statuses.code_of(parcel) or None
         return cls(parcel.status, parcel.substatus, code, parcel.terminal, attention, fetched_at)
 
@@ -86,7 +89,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """A parcel of a member's order. Times are epoch seconds of service time; `revision` counts every write."""
+    """A parcel of a member's order. Times are epoch seconds of service time; `revision` counts every write.
+
+    `armed`: the parcel was put on the schedule for it; what was registered before there was a schedule is so at its next look.
+    """
 
     member: str
     order_id: str
@@ -101,6 +107,7 @@ class Shipment:
     predecessor: Link | None = None
     successor: Link | None = None
     revision: int = 1
+    armed: bool = True
 
     @property
     def id(self) -> str:

@@ -2,19 +2,22 @@
 
 Every question has an index whose key begins with the member, so that nobody reaches another's. An index is behind its table by
 moments; whatever is about to be changed is read from the table itself. Rows of tags, `TAG#<member>#<order id>#<tag>`, only name
-their shipment. Shipment and tags change in one transaction, under the revision that the caller saw.
+their shipment. Shipment and tags change in one transaction, under the revision that the caller saw; a new shipment puts its parcel
+on the schedule in the same one, and so does one with another phone number or language.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import StoreUnavailable
 from waybill.shipments import Link, Registration, Shipment, Standing
-from waybill.table import served
+from waybill.table import served, transacted
+from waybill.tracked import FIRST_LOOK, shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +71,17 @@ class Page:
 
 
 class Watches:
-    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it."""
+    """Reads and writes of one table. Every method raises StoreUnavailable when DynamoDB does not serve it.
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+    `pause` waits wall seconds, where transactions meet.
+    """
+
+    def __init__(
+        self, dynamodb: DynamoDBClient, table: str, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._pause = pause
 
     def get(self, member: str, order_id: str, link: Link) -> Shipment | None:
         answer = served(
@@ -80,7 +89,7 @@ class Watches:
                 TableName=self._table, Key=_key(member, order_id, link), ConsistentRead=True
             )
         )
-        return _to_shipment(answer["Item"]) if "Item" in answer else None
+        return to_shipment(answer["Item"]) if "Item" in answer else None
 
     def of_order(self, member: str, order_id: str) -> list[Shipment]:
         """The parcels of one of the member's orders, the latest registered first."""
@@ -89,18 +98,6 @@ class Watches:
     def of_number(self, member: str, number: str) -> list[Shipment]:
         """The member's orders that the parcels of this number belong to, the latest registered first."""
         return self._first(NUMBERS, member, number)
-
-    def of_parcel(self, link: Link, limit: int) -> list[Shipment]:
-        """Whoever watches this parcel, all members."""
-        answer = served(
-            lambda: self._dynamodb.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :watch)",
-                ExpressionAttributeValues={":pk": {"S": _parcel_key(link)}, ":watch": {"S": "WATCH#"}},
-                Limit=limit,
-            )
-        )
-        return [_to_shipment(item) for item in answer["Items"]]
 
     def page(
         self,
@@ -139,7 +136,7 @@ class Watches:
             )
         )
         places = [_place(item, index) for item in answer["Items"]]
-        ships = self._read_all(member, places) if index is TAGS else map(_to_shipment, answer["Items"])
+        ships = self._read_all(member, places) if index is TAGS else map(to_shipment, answer["Items"])
         return Page(list(zip(places, ships, strict=True)), "LastEvaluatedKey" in answer)
 
     def _first(self, index: Index, member: str, value: str) -> list[Shipment]:
@@ -197,15 +194,10 @@ class Watches:
             actions: list[Any] = [{"Put": {**main, "Item": _to_item(after)}}]
         else:
             actions = [{"Delete": {**main, "Key": _key_of(before)}}] if before else []
-        try:
-            served(
-                lambda: self._dynamodb.transact_write_items(
-                    TransactItems=[*actions, *self._tag_actions(before, after)]
-                )
-            )
-        except self._dynamodb.exceptions.TransactionCanceledException:
-            return False
-        return True
+        actions += self._tag_actions(before, after)
+        if after and _arms(before, after):
+            actions.append({"Update": arming(self._table, after.link, after.updated_at)})
+        return transacted(self._dynamodb, actions, self._pause)
 
     def _tag_actions(self, before: Shipment | None, after: Shipment | None) -> list[Any]:
         old = dict.fromkeys(before.registration.tags, before) if before else {}
@@ -225,26 +217,60 @@ class Watches:
             left: Any = {self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": True}}
             for _ in range(ROUNDS):
                 answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
-                ships = map(_to_shipment, answer["Responses"].get(self._table, []))
-                found.update(((ship.order_id, _parcel_key(ship.link)), ship) for ship in ships)
+                ships = map(to_shipment, answer["Responses"].get(self._table, []))
+                found.update(((ship.order_id, parcel_key(ship.link)), ship) for ship in ships)
                 left = answer.get("UnprocessedKeys")
                 if not left:
                     break
             else:
                 raise _busy()
-        return [found.get((each.order_id, _parcel_key(Link(each.courier, each.number)))) for each in places]
+        return [found.get((each.order_id, parcel_key(Link(each.courier, each.number)))) for each in places]
 
 
 def _busy() -> StoreUnavailable:
     return StoreUnavailable("Too many change this shipment at once. Ask again.", retry_after=1)
 
 
-def _parcel_key(link: Link) -> str:
+def parcel_key(link: Link) -> str:
     return f"PARCEL#{link.courier}#{link.number}"
 
 
+def _arms(before: Shipment | None, after: Shipment) -> bool:
+    """Whether the parcel is put on the schedule by this change: it is new there, or may be seen now, or in other words."""
+    if after.completed_at is not None or not after.armed:
+        return False
+    if before is None or not before.armed:
+        return True
+    said, says = before.registration, after.registration
+    return (said.tail, said.lang) != (says.tail, says.lang)
+
+
+def arming(table: str, link: Link, now: float) -> Any:
+    """The update that puts a parcel on the schedule, due at once; one that is on it keeps its times."""
+    return {
+        "TableName": table,
+        "Key": {"pk": {"S": parcel_key(link)}, "sk": {"S": "PARCEL"}},
+        "UpdateExpression": (
+            "SET courier = :courier, #number = :number, registered_at = if_not_exists(registered_at, :now), "
+            "next_at = if_not_exists(next_at, :now), due_at = if_not_exists(due_at, :now), due_shard = :shard, "
+            "reason = if_not_exists(reason, :reason), revision = if_not_exists(revision, :none) + :one "
+            "REMOVE ended, expires_at"
+        ),
+        "ExpressionAttributeNames": {"#number": "number"},
+        "ExpressionAttributeValues": {
+            ":courier": {"S": link.courier},
+            ":number": {"S": link.number},
+            ":now": _number(now),
+            ":shard": {"S": shard_of(link)},
+            ":reason": {"S": FIRST_LOOK},
+            ":none": {"N": "0"},
+            ":one": {"N": "1"},
+        },
+    }
+
+
 def _key(member: str, order_id: str, link: Link) -> Item:
-    return {"pk": {"S": _parcel_key(link)}, "sk": {"S": f"WATCH#{member}#{order_id}"}}
+    return {"pk": {"S": parcel_key(link)}, "sk": {"S": f"WATCH#{member}#{order_id}"}}
 
 
 def _key_of(ship: Shipment) -> Item:
@@ -252,12 +278,12 @@ def _key_of(ship: Shipment) -> Item:
 
 
 def _tag_key(ship: Shipment, tag: str) -> Item:
-    return {"pk": {"S": _parcel_key(ship.link)}, "sk": {"S": f"TAG#{ship.member}#{ship.order_id}#{tag}"}}
+    return {"pk": {"S": parcel_key(ship.link)}, "sk": {"S": f"TAG#{ship.member}#{ship.order_id}#{tag}"}}
 
 
 def _row_key(member: str, place: Place) -> Item:
     kind = f"TAG#{member}#{place.order_id}#{place.tag}" if place.tag else f"WATCH#{member}#{place.order_id}"
-    return {"pk": {"S": _parcel_key(Link(place.courier, place.number))}, "sk": {"S": kind}}
+    return {"pk": {"S": parcel_key(Link(place.courier, place.number))}, "sk": {"S": kind}}
 
 
 def _index_key(member: str, value: str) -> str:
@@ -309,12 +335,14 @@ def _to_item(ship: Shipment) -> Item:
     }
     if standing.attention:
         item["by_attention"] = {"S": _index_key(ship.member, "")}
+    if ship.armed:
+        item["armed"] = {"BOOL": True}
     if ship.completed_at is not None:
         item["completed_at"] = _number(ship.completed_at)
     return item
 
 
-def _to_shipment(item: Item) -> Shipment:
+def to_shipment(item: Item) -> Shipment:
     said = json.loads(item["registration"]["S"])
     predecessor, successor = (Link(**each) if each else None for each in json.loads(item["links"]["S"]))
     completed = item.get("completed_at")
@@ -332,6 +360,7 @@ def _to_shipment(item: Item) -> Shipment:
         predecessor=predecessor,
         successor=successor,
         revision=int(item["revision"]["N"]),
+        armed="armed" in item,
     )
 
 

@@ -1,0 +1,193 @@
+"""One due parcel: looked at again, if that is still wanted when its turn comes.
+
+::
+
+    read --not due--> done                          a message that came twice, or too late
+      |--known already, but not written down-->     followed, without a call
+      |--planned anew: over, or later-->            written, without a call
+      '--lookup--> answer --> followed
+            '--> none --> later, or paused until somebody names a phone number
+
+The dispatcher holds a parcel back while this runs; should it die, the parcel comes due again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from waybill import couriers, schedule
+from waybill.calls import SCHEDULE
+from waybill.errors import (
+    HOUR,
+    MINUTE,
+    BudgetExhausted,
+    NoResult,
+    OutcomeUnknown,
+    PhoneMismatch,
+    PhoneRequired,
+    RequestError,
+    ServiceError,
+    StoreUnavailable,
+    UnlistedCode,
+    UpstreamUnknown,
+)
+from waybill.following import stopped
+from waybill.freshness import Known
+from waybill.lookup import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from waybill.couriers import Courier
+    from waybill.following import Following
+    from waybill.lookup import Found, Lookup, Store
+    from waybill.parcels import Parcels
+    from waybill.shipments import Link, Shipment
+    from waybill.tracked import Dossier, Tracked
+
+RETRY: Final = 5 * MINUTE
+"""What could not be asked now is asked after this, or what the error says; and all of it spread over as long again."""
+NO_BUDGET: Final = "budget_exhausted"
+UNTIL_BUDGET: Final = HOUR
+"""The same where the budget is used up, which lasts for hours."""
+ASKED: Final = frozenset(f"upstream_{error.outcome}" for error in (NoResult, OutcomeUnknown, UnlistedCode))
+"""Why an answer is old though the courier was asked, or may have been."""
+NO_RESULT: Final = f"upstream_{NoResult.outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """`store` is the cache that `lookup` works on; `tail_hash` the keyed hash of a courier's, number's and phone tail."""
+
+    parcels: Parcels
+    store: Store
+    lookup: Lookup
+    following: Following
+    tail_hash: Callable[[str, str, str], str]
+    now: Callable[[], float]
+
+    def __call__(self, link: Link) -> None:
+        """Look at the parcel, if it is due.
+
+        Raises:
+            StoreUnavailable: try again.
+        """
+        seen = self.parcels.read(link)
+        tracked = self._due(seen)
+        if tracked is None:
+            return
+        known = self._known(link)
+        if known.parcel is not None and known.fetched_at > (tracked.checked_at or 0.0):
+            self.following.follow(known, seen)
+            seen = self.parcels.read(link)
+            tracked = self._due(seen)
+            if tracked is None:
+                return
+        planned = self.following.plan(seen, known.next_allowed_at)
+        courier = couriers.find(link.courier)
+        if courier is None:
+            planned = stopped(planned, "courier_gone", self.now())
+        if courier is None or planned.next_at is None or planned.next_at > self.now():
+            self.parcels.write(seen, planned, now=self.now())
+        else:
+            self._ask(seen, tracked, courier, known)
+
+    def _due(self, seen: Dossier) -> Tracked | None:
+        tracked = seen.tracked
+        if tracked is None or tracked.next_at is None or tracked.next_at > self.now():
+            return None
+        return tracked
+
+    def _known(self, link: Link) -> Known:
+        return self.store.known(link.courier, link.number, consistent=True) or Known()
+
+    def _ask(self, seen: Dossier, tracked: Tracked, courier: Courier, known: Known) -> None:
+        ship, tail, _ = self._best(seen, courier, known)
+        said = ship.registration
+        wanted = Wanted(
+            courier=courier,
+            number=ship.number,
+            member=ship.member,
+            tail=tail,
+            lang=said.lang,
+            max_age=0,
+            origin=said.origin,
+            to=said.to,
+            cause=SCHEDULE,
+        )
+        answers: list[Known] = []
+        try:
+            found = replace(self.lookup, on_known=answers.append).track(wanted)
+        except StoreUnavailable:
+            raise
+        except (PhoneRequired, PhoneMismatch):
+            self._other_phone(seen, tracked, courier)
+        except (RequestError, ServiceError) as error:
+            if isinstance(error, UpstreamUnknown) and seen.parcel.terminal:
+                self._asked_in_vain(seen, tracked)
+            else:
+                wait = UNTIL_BUDGET if isinstance(error, BudgetExhausted) else RETRY
+                self._later(seen, tracked, self.now() + (error.retry_after or 0.0), wait)
+        else:
+            if answers and answers[-1].phone_bound:
+                # That this member has shown the phone was written after the answer was made.
+                shown = self._known(tracked.link).guesses
+                self.following.follow(replace(answers[-1], guesses=shown), seen)
+            elif answers:
+                self.following.follow(answers[-1], seen)
+            elif found.fetched_at > (tracked.checked_at or 0.0):
+                self.following.follow(self._known(tracked.link), seen)
+            else:
+                self._unanswered(seen, tracked, found)
+
+    def _unanswered(self, seen: Dossier, tracked: Tracked, found: Found) -> None:
+        """No later answer than the last one. A terminal parcel is asked once more and not twice, whatever became of it."""
+        if found.reason == NO_RESULT or (seen.parcel.terminal and found.reason in ASKED):
+            self._asked_in_vain(seen, tracked)
+        else:
+            wait = UNTIL_BUDGET if found.reason == NO_BUDGET else RETRY
+            self._later(seen, tracked, found.next_allowed_at, wait)
+
+    def _asked_in_vain(self, seen: Dossier, tracked: Tracked) -> None:
+        """The courier was asked and has no more to say: the parcel goes on as if it had said the same again."""
+        now = self.now()
+        planned = self.following.plan(replace(seen, tracked=replace(tracked, checked_at=now)))
+        self.parcels.write(seen, planned, now=now)
+
+    def _later(self, seen: Dossier, tracked: Tracked, at: float, wait: float = RETRY) -> None:
+        """Many may meet the same obstacle at once; they come back spread out."""
+        now = self.now()
+        again = max(at, now + wait) + schedule.luck(seen.parcel) * wait
+        self.parcels.write(seen, replace(tracked, next_at=again, due_at=again), now=now)
+
+    def _other_phone(self, seen: Dossier, tracked: Tracked, courier: Courier) -> None:
+        """Try a number that was not refused yet, if anybody has named one; else wait until somebody does."""
+        known = self._known(tracked.link)
+        _, _, promising = self._best(seen, courier, known)
+        if promising:
+            self._later(seen, tracked, known.next_allowed_at)
+        else:
+            now = self.now()
+            self.parcels.write(seen, stopped(tracked, "phone_needed", now), now=now)
+
+    def _best(self, seen: Dossier, courier: Courier, known: Known) -> tuple[Shipment, str | None, int]:
+        """For whom to ask, with which phone tail, and how promising that is: 2 verified, 1 untried, 0 none that may be right.
+
+        The newest registration wins where the phones do not decide it.
+        """
+
+        def promising(ship: Shipment) -> int:
+            tail = ship.registration.tail
+            if tail is None:
+                return 0
+            if not known.tails:
+                return 1
+            verdict = known.tails.get(self.tail_hash(ship.courier, ship.number, tail))
+            return {"verified": 2, "wrong": 0}.get(verdict.verdict if verdict else "", 1)
+
+        bound = courier.requires_phone or known.phone_bound
+        best = max(seen.waiting, key=lambda ship: (promising(ship) if bound else 0, ship.created_at, ship.id))
+        found = promising(best)
+        # A wrong tail is worse than none where none is asked for; where one is, the refusal it leads to costs no call.
+        return best, best.registration.tail if found or bound else None, found
