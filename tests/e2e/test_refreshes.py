@@ -13,6 +13,7 @@ import pytest
 
 from tests.simulators import wait_until
 from waybill.clock import Clock
+from waybill.shipments import Link
 from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def put_due(stack: RunningStack, *numbers: str) -> None:
             Item={
                 "pk": {"S": f"PARCEL#yuantong#{number}"},
                 "sk": {"S": "PARCEL"},
-                "due_shard": {"S": shard_of("yuantong", number)},
+                "due_shard": {"S": shard_of(Link("yuantong", number))},
                 "due_at": {"N": repr(due_at)},
             },
         )

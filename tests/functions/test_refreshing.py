@@ -17,6 +17,7 @@ from waybill.brakes import Brakes
 from waybill.budgets import Limits
 from waybill.errors import QueueUnavailable
 from waybill.settings import QuerySettings
+from waybill.shipments import Link
 from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def put_due(number: str) -> None:
         Item={
             "pk": {"S": f"PARCEL#yuantong#{number}"},
             "sk": {"S": "PARCEL"},
-            "due_shard": {"S": shard_of("yuantong", number)},
+            "due_shard": {"S": shard_of(Link("yuantong", number))},
             "due_at": {"N": repr(NOW)},
         },
     )

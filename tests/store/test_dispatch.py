@@ -19,6 +19,7 @@ from waybill.dispatch import CLAIM, CLAIM_WALL_SECONDS, Dispatch, Run, claim_sec
 from waybill.due import Due, DueIndex
 from waybill.errors import QueueUnavailable, StoreUnavailable
 from waybill.queues import Queue
+from waybill.shipments import Link
 from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class World:
         numbers = [f"{name}{each:05}" for each in range(count)]
         self._write(
             {
-                "due_shard": {"S": shard_of("yuantong", number)},
+                "due_shard": {"S": shard_of(Link("yuantong", number))},
                 "due_at": {"N": repr(NOW - first + place)},
                 "pk": {"S": f"PARCEL#yuantong#{number}"},
             }
@@ -273,7 +274,7 @@ def test_a_probe_is_another_parcel_where_somebody_else_took_the_oldest(world: Wo
     index = FailingIndex(world.dynamodb, world.table)
     (oldest,) = [
         due
-        for due in index.waiting(shard_of("yuantong", numbers[0]), NOW, 100)
+        for due in index.waiting(shard_of(Link("yuantong", numbers[0])), NOW, 100)
         if due.link.number == numbers[0]
     ]
 
