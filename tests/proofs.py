@@ -170,14 +170,14 @@ class Proof:
         )
         return {"from": first, "to": last}
 
-    def later_calls(self) -> dict[str, int]:
-        """How often a number was asked about after an answer had shown its end."""
-        counts: Counter[str] = Counter()
+    def later_calls(self) -> dict[str, list[float]]:
+        """When a number was asked about after an answer had shown its end: hours after that end."""
+        hours: dict[str, list[float]] = {trip.number: [] for trip in self.trips}
         ends = {trip.number: trip.ends_at for trip in self.trips}
         for call in self.simulated("calls"):
-            if call["number"] in ends and call["at"] > ends[call["number"]] + 1:
-                counts[call["number"]] += 1
-        return {number: counts[number] - 1 for number in ends}
+            if call["number"] in ends and call["at"] > ends[call["number"]]:
+                hours[call["number"]].append(round((call["at"] - ends[call["number"]]) / HOUR, 2))
+        return {number: times[1:] for number, times in hours.items()}
 
 
 def wait_for_the_end(proof: Proof, give_up: float, *, kills: int = 0, seed: int = 0) -> None:
@@ -214,9 +214,9 @@ def report(proof: Proof) -> dict[str, Any]:
         "bill": bill["total"],
         "ledger": usage["total"],
         "asked_after_the_end": {
-            number: [of_kind[number], count]
-            for number, count in later.items()
-            if count > (of_kind[number] != "return")
+            number: [of_kind[number], times]
+            for number, times in later.items()
+            if len(times) > (of_kind[number] != "return")
         },
         "kills": dict(Counter(function for _, function in proof.kills)),
     }
