@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from tests.store.conftest import client_of, new_table
 from waybill import merge
 from waybill.errors import StoreUnavailable
 from waybill.model import Answer, Parcel
+from waybill.pace import Stay
 from waybill.schedule import JITTER
 
 if TYPE_CHECKING:
@@ -255,6 +257,12 @@ def die() -> None:
     raise Died
 
 
+@pytest.fixture(scope="module")
+def client() -> DynamoDBClient:
+    """For one `mock_aws` after the other: making one takes longer than an example."""
+    return client_of()
+
+
 steps = st.tuples(st.sampled_from(CODES), st.floats(min_value=0, max_value=20))
 
 
@@ -278,13 +286,13 @@ def lives(draw: st.DrawFn) -> tuple[list[Known], list[tuple[int, str, str, int, 
 
 
 @given(lives())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_whatever_comes_twice_too_late_at_once_or_dies_halfway_ends_alike(
+    client: DynamoDBClient,
     life: tuple[list[Known], list[tuple[int, str, str, int, int]]],
 ) -> None:
     # A table of its own for each: moto copies all it has for every transaction.
     with mock_aws():
-        client = client_of()
         _lived(Followed(client, new_table(client, "TrackingTable"), learns=False), *life)
 
 
@@ -337,3 +345,14 @@ def _birth_times(followed: Followed, link: Link) -> dict[str, str]:
         ExpressionAttributeValues={":pk": {"S": f"PARCEL#{link.courier}#{link.number}"}},
     )["Items"]
     return {item["sk"]["S"]: item["born_at"]["N"] for item in items if "born_at" in item}
+
+
+def test_what_many_threads_learn_at_once_is_counted_whole(emulator: str) -> None:
+    client = client_of(emulator)
+    followed = Followed(client, new_table(client, "TrackingTable"))
+    stay = Stay("collected", NINE, NINE + HOUR, 0.0, "road")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: followed.following.lessons.add("yuantong", [stay]), range(24)))
+    fresh = Followed(client, followed.table).following.lessons.of("yuantong")
+    assert fresh.tallies["collected"].onward == {"road": 24}
+    client.close()
