@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.store.conftest import client_of, new_table
+from waybill.parcels import Parcels
 from waybill.registration import PAGES_READ, Filters, Shipments, Which
 from waybill.shipments import Registration, Shipment, Standing
 from waybill.watches import Watches
@@ -64,6 +65,7 @@ def _size(item: Any) -> int:
 @dataclass(frozen=True, slots=True)
 class Crowd:
     shipments: Shipments
+    parcels: Parcels
     reads: Reads
     member: str
 
@@ -71,12 +73,14 @@ class Crowd:
 @pytest.fixture(scope="module")
 def crowd(emulator: str) -> Iterator[Crowd]:
     client, reads = client_of(emulator), Reads()
-    watches = Watches(client, new_table(client, "TrackingTable"))
+    table = new_table(client, "TrackingTable")
+    watches = Watches(client, table)
     made = [_shipment("big", number) for number in range(1000)] + [_shipment("small", n) for n in range(3)]
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(watches.create, made)) == {None}
     client.meta.events.register("after-call.dynamodb", reads.note)
-    yield Crowd(Shipments(watches, lambda *_: None, lambda: BEGAN), reads, "big")
+    shipments = Shipments(watches, lambda *_: None, lambda: BEGAN)
+    yield Crowd(shipments, Parcels(client, table), reads, "big")
     client.close()
 
 
@@ -127,6 +131,15 @@ def test_a_page_reads_what_it_shows_and_one_item_more(crowd: Crowd, filters: Fil
         assert operations == ["Query"]
         assert items <= len(ships) + 1
         assert units <= math.ceil(items * crowd.reads.largest / 4096) / 2
+
+
+def test_what_the_schedule_knows_of_a_page_is_one_more_read_of_a_small_row_each(crowd: Crowd) -> None:
+    ships, _ = crowd.shipments.page(crowd.member, Filters(), PAGE, None)
+    crowd.reads.clear()
+    rows = crowd.parcels.rows([ship.link for ship in ships])
+    assert rows.keys() == {ship.link for ship in ships}
+    assert (crowd.reads.operations, crowd.reads.items) == (["BatchGetItem"], PAGE)
+    assert crowd.reads.units == PAGE, "none is larger than a unit"
 
 
 def test_a_page_by_tag_reads_each_row_and_its_shipment(crowd: Crowd) -> None:

@@ -6,8 +6,9 @@ Statistics: a line may get lost where two containers count at once, and a contai
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass, replace
-from threading import RLock
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import HOUR, StoreUnavailable
@@ -46,29 +47,40 @@ class Lessons:
         self._table = table
         self._now = now
         self._read: dict[str, _Read] = {}
-        self._alone = RLock()
+        self._pending: deque[tuple[str, Stay]] = deque()
+        self._counting, self._reading = Lock(), Lock()
 
     def of(self, courier: str) -> Learned:
         """What is learned of a courier, over what is learned of all. Where that cannot be read, the tables have to do."""
         try:
-            with self._alone:
+            with self._reading:
                 own, common = self._rows(courier), self._rows(ALL)
         except StoreUnavailable:
             return Learned()
         return replace(own.learned, common=common.learned)
 
     def add(self, courier: str, stays: Iterable[Stay]) -> None:
-        """Count these stays. Where others count at once, it is tried once more, and then dropped."""
-        stays = list(stays)
-        if not stays:
-            return
-        with self._alone:
-            for fresh in (False, True):
-                try:
-                    if self._add(courier, stays, fresh=fresh):
-                        return
-                except StoreUnavailable:
-                    return
+        """Count these stays. Where others count at once, it is tried once more, and then dropped.
+
+        One thread writes at a time, also what others have come with meanwhile, who do not wait for it.
+        """
+        self._pending.extend((courier, stay) for stay in stays)
+        while self._pending and self._counting.acquire(blocking=False):
+            try:
+                for each, counted in self._taken().items():
+                    if not self._add(each, counted, fresh=False):
+                        self._add(each, counted, fresh=True)
+            except StoreUnavailable:
+                return
+            finally:
+                self._counting.release()
+
+    def _taken(self) -> dict[str, list[Stay]]:
+        taken: dict[str, list[Stay]] = {}
+        while self._pending:
+            courier, stay = self._pending.popleft()
+            taken.setdefault(courier, []).append(stay)
+        return taken
 
     def _add(self, courier: str, stays: list[Stay], *, fresh: bool) -> bool:
         own, common = self._rows(courier, fresh=fresh), self._rows(ALL, fresh=fresh)
