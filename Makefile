@@ -68,6 +68,12 @@ member-limit: .venv/ready ## limits of one member: make member-limit TABLE= API=
 member-unlimit: .venv/ready ## no limits of its own for a member any more: make member-unlimit TABLE= API= STAGE= MEMBER=
 	$(ADMIN) members unlimit --table "$(TABLE)" --api-id "$(API)" --stage "$(STAGE)" --member "$(MEMBER)"
 
+member-budget: .venv/ready ## calls to Kuaidi100 of one member: make member-budget TABLE= MEMBER= [DAY=] [MONTH=]; without both, show them
+	$(ADMIN) members budget --table "$(TABLE)" --member "$(MEMBER)" $(if $(DAY),--day "$(DAY)") $(if $(MONTH),--month "$(MONTH)")
+
+member-unbudget: .venv/ready ## no budgets of its own for a member any more: make member-unbudget TABLE= MEMBER=
+	$(ADMIN) members unbudget --table "$(TABLE)" --member "$(MEMBER)"
+
 redrive: .venv/ready ## failed refreshes back to their queue: make redrive QUEUE= [LIMIT=] [DRY_RUN=1]
 	@$(PY) -m tools.redrive --queue "$(QUEUE)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(DRY_RUN),--dry-run)
 
@@ -93,4 +99,4 @@ clean: ## forget the local stack's state
 	@$(@D)/bin/python $(PIP_INSTALL) -r $(filter-out requirements/pip.txt,$^)
 	@touch $@
 
-.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit redrive lock clean
+.PHONY: help run test check bench-schedule openapi format build token tokens token-rotate token-revoke member-limit member-unlimit member-budget member-unbudget redrive lock clean

@@ -1,4 +1,4 @@
-"""Let members in and out: access tokens, and limits of single members.
+"""Let members in and out: access tokens, and limits and budgets of single members.
 
 A token is written to standard output once, alone, and kept as a hash only; everything else that is said goes to standard error.
 AWS credentials and region are those of the AWS command line.
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from tools.limits import Limit, Limits
 from waybill.access import MEMBER_LENGTH, SCOPES, Token, hash_token, is_member, new_token
 from waybill.errors import InvalidField, NotFound, StoreUnavailable, WaybillError
+from waybill.member_budgets import MemberBudgets
 from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -98,6 +99,33 @@ def unlimit(tokens: Tokens, given: argparse.Namespace) -> None:
     if not _limits(tokens, given).delete(given.member):
         raise NotFound(f"{given.member} has no limits of its own.")
     _say(f"{given.member} has the limits of everybody again.")
+
+
+def budget(_: Tokens, given: argparse.Namespace) -> None:
+    """Without a budget to give, show what there is."""
+    budgets = _budgets(given)
+    if given.day is None and given.month is None:
+        print("\n".join(_budget_lines(given.member, *budgets.get(given.member))))
+    else:
+        budgets.put(given.member, given.day, given.month)
+        _say("\n".join(_budget_lines(given.member, *budgets.get(given.member))))
+
+
+def unbudget(_: Tokens, given: argparse.Namespace) -> None:
+    if not _budgets(given).delete(given.member):
+        raise NotFound(f"{given.member} has no budgets of its own.")
+    _say(f"{given.member} has the budgets of everybody again.")
+
+
+def _budgets(given: argparse.Namespace) -> MemberBudgets:
+    return MemberBudgets(boto3.client("dynamodb", endpoint_url=given.endpoint_url), given.table)
+
+
+def _budget_lines(member: str, day: int | None, month: int | None) -> list[str]:
+    return [
+        f"{member}: {f'{limit} calls' if limit else 'as many calls as everybody'} a {period}"
+        for period, limit in (("day", day), ("month", month))
+    ]
 
 
 def _limits(tokens: Tokens, given: argparse.Namespace) -> Limits:
@@ -188,7 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waybill-admin", description=__doc__)
     kinds = parser.add_subparsers(required=True, metavar="{tokens,members}")
     tokens = kinds.add_parser("tokens", help="access tokens").add_subparsers(required=True)
-    members = kinds.add_parser("members", help="limits of single members").add_subparsers(required=True)
+    members = kinds.add_parser("members", help="limits and budgets of single members").add_subparsers(
+        required=True
+    )
 
     def command(under: Any, action: Any, text: str, name: str = "") -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = under.add_parser(
@@ -235,6 +265,19 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument(
             "--at-once", action="store_true", help="do not wait: the member may be refused for a minute"
         )
+    budgeting = command(
+        members,
+        budget,
+        "Give a member budgets of its own, in the place of those that it has; without --day and --month, show them.",
+    )
+    for period in ("day", "month"):
+        budgeting.add_argument(
+            f"--{period}",
+            type=_count_or_zero,
+            help=f"calls to Kuaidi100 a {period} in China; 0 or left out: as everybody",
+        )
+    for each in (budgeting, command(members, unbudget, "Take a member's own budgets away.")):
+        each.add_argument("--member", required=True, type=_member)
     return parser
 
 
@@ -278,6 +321,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("it must be at least 1")
     return number
+
+
+def _count_or_zero(text: str) -> int:
+    return _count(text) if int(text) else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The dispatch function: once a minute, send the parcels that are due to the queue of the refresh function."""
+"""The dispatch function: once a minute, send parcels that are due to the refresh function's queue, and sum the ledger up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from waybill import composition, observe
 from waybill.brakes import Brakes
 from waybill.dispatch import Dispatch, claim_seconds
 from waybill.due import DueIndex
+from waybill.ledger import Ledger
 from waybill.settings import DispatchSettings
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ DISPATCH = Dispatch(
     index=DueIndex(DYNAMODB, SETTINGS.tracking_table),
     queue=composition.queue(SETTINGS.refresh_queue),
     brake=Brakes(DYNAMODB, SETTINGS.cache_table).judge,
-    circuit=lambda: None,
+    circuit=composition.slots(DYNAMODB, SETTINGS.cache_table, SETTINGS.tracking_table).circuit,
     now=SETTINGS.clock.now,
     claim=claim_seconds(SETTINGS.clock.speed),
     threads=ThreadPoolExecutor(composition.THREADS),
 )
+LEDGER = Ledger(DYNAMODB, SETTINGS.tracking_table, SETTINGS.clock)
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> None:
@@ -35,3 +37,4 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> None:
     observe.flush()
     if run.fault:
         raise run.fault
+    LEDGER.close(SETTINGS.clock.now())

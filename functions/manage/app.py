@@ -1,4 +1,4 @@
-"""The manage function: every route that writes members' shipments. Composition root and entry point."""
+"""The manage function: every route that writes members' shipments, and that of usage. Composition root and entry point."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from waybill import observe
+from waybill.accounting import Accounting
 from waybill.cache import Cache
 from waybill.idempotency import Idempotency
+from waybill.ledger import Ledger
 from waybill.management import Management
+from waybill.member_budgets import MemberBudgets
 from waybill.registration import Shipments
 from waybill.service import Service
 from waybill.settings import ManageSettings
+from waybill.spending import Spending
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -34,7 +39,14 @@ MANAGEMENT = Management(
     once=IDEMPOTENCY.once,
     lang=SETTINGS.lang,
 )
-SERVICE = Service(MANAGEMENT.routes(), SETTINGS.cors_origin)
+ACCOUNTING = Accounting(
+    ledger=Ledger(DYNAMODB, SETTINGS.tracking_table, SETTINGS.clock),
+    spending=Spending(DYNAMODB, SETTINGS.tracking_table, observe.on_budget),
+    member_budgets=MemberBudgets(DYNAMODB, SETTINGS.tracking_table),
+    limits=SETTINGS.limits,
+    now=SETTINGS.clock.now,
+)
+SERVICE = Service({**MANAGEMENT.routes(), **ACCOUNTING.routes()}, SETTINGS.cors_origin)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

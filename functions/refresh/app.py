@@ -17,7 +17,7 @@ from waybill.settings import QuerySettings
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
-    from waybill.lookup import Call
+    from waybill.calls import Call
     from waybill.shipments import Link
 
 SETTINGS = QuerySettings.read(os.environ)

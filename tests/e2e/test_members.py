@@ -46,6 +46,7 @@ class Names:
     since: str
     status: str
     courier: str
+    member: str
 
     def blank(self, text: str) -> str:
         for field in fields(self):
@@ -179,6 +180,13 @@ MATRIX: dict[tuple[str, str], list[Callable[[Names], Sent]]] = {
             for named in ("number", "successor", "forwarded")
         ),
     ],
+    ("GET", "/v1/usage"): [
+        lambda names: Sent("/v1/usage", {"order_id": names.order}),
+        lambda names: Sent("/v1/usage", {"member": names.member}),
+        lambda names: Sent("/v1/usage", {"member": names.member, "from": names.since[:10]}),
+        lambda names: Sent("/v1/usage", {"month": names.number}),
+        lambda names: Sent("/v1/usage", headers={"If-None-Match": names.etag}),
+    ],
     ("GET", "/v1/openapi.json"): [lambda names: Sent("/v1/openapi.json", {"order_id": names.order})],
     ("GET", "/v1/docs"): [lambda names: Sent("/v1/docs", {"order_id": names.order})],
     ("GET", "/v1/docs/{asset}"): [
@@ -225,7 +233,8 @@ def owner(stack: RunningStack) -> Iterator[Owner]:
     forwarded = script(stack, new_number("SF"), COLLECTED, REDIRECTED, **sf)
     successor = script(stack, new_number("SF"), COLLECTED, **sf)
     key, tag, order = str(uuid.uuid4()), f"tag-{uuid.uuid4().hex[:8]}", new_order()
-    with stack.member(f"owner-{uuid.uuid4().hex[:8]}", "track", "manage") as client:
+    name = f"owner-{uuid.uuid4().hex[:8]}"
+    with stack.member(name, "track", "manage") as client:
         body = {"order_id": order, "tracking_number": number, "phone": PHONE, "tags": [tag]}
         client.post(LIST, json=body, headers={"Idempotency-Key": key}).raise_for_status()
         client.post(
@@ -253,6 +262,7 @@ def owner(stack: RunningStack) -> Iterator[Owner]:
             seen.json()["updated_at"],
             "delivered",
             "shunfeng",
+            name,
         )
         yield Owner(client, names, stack)
 
@@ -279,6 +289,7 @@ def nowhere(stack: RunningStack, owner: Owner) -> Names:
         owner.names.since.replace("20", "19", 1),
         "returned",
         "debangkuaidi",
+        f"nobody-{uuid.uuid4().hex[:8]}",
     )
 
 

@@ -273,8 +273,9 @@ def test_an_answer_is_shown_also_where_the_copies_of_it_cannot_be_written(
     query.simulator.put(f"journeys/yuantong/{number}", {"events": [COLLECTED, DELIVERED]})
     register(manage, "1", number)
 
-    def away(**_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="dynamodb")
+    def away(params: dict[str, bytes], **_: object) -> None:
+        if b"WATCH#" in params["body"]:
+            raise EndpointConnectionError(endpoint_url="dynamodb")
 
     query.app.DYNAMODB.meta.events.register("before-call.dynamodb.TransactWriteItems", away)
     answer = shipment(query, "1")

@@ -217,7 +217,7 @@ FAULTS = [
 def test_a_fault_is_a_typed_error_with_retry_after_or_an_answer(
     query: Query, number: str, fault: str
 ) -> None:
-    query.app.API.lookup.query.client = kuaidi100.Client(
+    query.app.API.lookup.flights.query.client = kuaidi100.Client(
         url=query.simulator.query_url, read=0.5, deadline=1.0
     )
     query.simulator.put(
@@ -240,7 +240,7 @@ def test_a_rotated_secret_is_read_again(query: Query, number: str) -> None:
     secrets.put_secret_value(
         SecretId="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "STALE"})
     )
-    assert query.app.API.lookup.secrets.kuaidi100() == ("DEMO", "STALE")
+    assert query.app.API.lookup.flights.secrets.kuaidi100() == ("DEMO", "STALE")
     secrets.put_secret_value(
         SecretId="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "KEY"})
     )
@@ -262,7 +262,7 @@ def test_secrets_that_cannot_be_read_serve_what_is_known(query: Query, number: s
     query.simulator.script("yuantong", number, COLLECTED, DELIVERED)
     assert query.parcel("yuantong", number).status == 200
     boto3.client("secretsmanager").delete_secret(SecretId="kuaidi100", ForceDeleteWithoutRecovery=True)
-    query.app.API.lookup.secrets._provider.clear_cache()  # noqa: SLF001 - as a container whose copy is too old
+    query.app.API.lookup.flights.secrets._provider.clear_cache()  # noqa: SLF001 - as a container whose copy is too old
     known = query.app.API.lookup.store.known("yuantong", number)
     query.app.API.lookup.store.store(
         "yuantong", number, replace(known, sequence=known.sequence + 1, fresh_until=0, next_allowed_at=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ from moto import mock_aws
 from local.process import clean_environment
 from local.serving import LOOPBACK, free_port
 from local.stack import EMULATOR_PYTHON
-from tests.doubles import MemoryStore
+from tests.doubles import MemorySlots, MemoryStore
 from tests.simulators import wait_until
 from tests.stacks import ROOT
 from tests.tables import create_table
 from waybill.cache import Cache
+from waybill.slots import Slots as DynamoSlots
+from waybill.spending import Spending
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from waybill.flights import Slots
     from waybill.lookup import Store
 
 
@@ -41,6 +45,30 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         case _:
             url: str = request.getfixturevalue("emulator")
             yield Cache(client_of(url), new_table(client_of(url), "CacheTable"))
+
+
+@pytest.fixture(params=["memory", "moto", "emulator"])
+def slots(request: pytest.FixtureRequest) -> Iterator[Slots]:
+    match request.param:
+        case "memory":
+            yield MemorySlots()
+        case "moto":
+            with mock_aws():
+                yield slots_of(client_of())
+        case _:
+            yield slots_of(client_of(request.getfixturevalue("emulator")))
+
+
+@pytest.fixture
+def emulated_slots(emulator: str) -> DynamoSlots:
+    """On the emulator alone, as `emulated`."""
+    return slots_of(client_of(emulator))
+
+
+def slots_of(client: DynamoDBClient) -> DynamoSlots:
+    tracking = new_table(client, "TrackingTable")
+    spending = Spending(client, tracking, lambda *_: None)
+    return DynamoSlots(client, new_table(client, "CacheTable"), tracking, spending, time.sleep)
 
 
 @pytest.fixture(params=["moto", "emulator"])

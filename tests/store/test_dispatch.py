@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from tests.store.conftest import client_of, new_table
 from waybill.brake import Brake
+from waybill.circuit import Circuit
 from waybill.dispatch import CLAIM, CLAIM_WALL_SECONDS, Dispatch, Run, claim_seconds
 from waybill.due import Due, DueIndex
 from waybill.errors import QueueUnavailable, StoreUnavailable
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 NOW = 1_800_000_000.0
-
-
-@dataclass(frozen=True)
-class OpenCircuit:
-    probe_at: float
 
 
 class BrokenQueue(Queue):
@@ -76,7 +72,7 @@ class World:
     url: str
     threads: ThreadPoolExecutor
     now: float = NOW
-    circuit: OpenCircuit | None = None
+    circuit: Circuit | None = None
     brake: Brake = field(default_factory=Brake)
 
     def dispatch(self) -> Dispatch:
@@ -262,7 +258,7 @@ def test_what_is_read_depends_on_what_is_due_and_not_on_what_is_stored(world: Wo
 
 def test_while_the_circuit_is_open_one_parcel_goes_when_a_probe_may_be_made(world: World) -> None:
     numbers = world.put(30)
-    world.circuit = OpenCircuit(probe_at=NOW + 60)
+    world.circuit = Circuit.opened("601", "holder", NOW)
     assert world.run() == Run(lag=600, sent=0, circuit_open=True, most=0)
     world.now += 60
     assert world.run() == Run(lag=660, sent=1, circuit_open=True, most=1)
@@ -273,7 +269,7 @@ def test_while_the_circuit_is_open_one_parcel_goes_when_a_probe_may_be_made(worl
 
 def test_a_probe_is_another_parcel_where_somebody_else_took_the_oldest(world: World) -> None:
     numbers = world.put(30)
-    world.circuit = OpenCircuit(probe_at=NOW)
+    world.circuit = Circuit.opened("601", "holder", NOW - 60)
     index = FailingIndex(world.dynamodb, world.table)
     (oldest,) = [
         due

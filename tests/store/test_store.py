@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from waybill.freshness import Guess, Known, Tail
-from waybill.lease import Rules, settle, take
 from waybill.model import Area, Event, Parcel, Route
 
 if TYPE_CHECKING:
-    from waybill.lease import Lease
     from waybill.lookup import Store
 
 NOW = 1_800_000_000.123
@@ -35,15 +32,8 @@ KNOWN = Known(
 )
 
 
-def taken(standing: Lease | None = None, holder: str = "flight", now: float = NOW) -> Lease:
-    lease = take(standing, holder, now, Rules())
-    assert lease is not None
-    return lease
-
-
 def test_nothing_is_known_of_a_cold_number(store: Store) -> None:
     assert store.known(*KEY) is None
-    assert store.lease(*KEY) is None
 
 
 def test_what_is_stored_is_what_is_known(store: Store) -> None:
@@ -58,41 +48,6 @@ def test_an_older_flight_does_not_overwrite_a_newer_one(store: Store) -> None:
     assert store.known(*KEY) == KNOWN
     store.store(*KEY, replace(KNOWN, sequence=KNOWN.sequence + 1, misses=9))
     assert store.known(*KEY) == replace(KNOWN, sequence=KNOWN.sequence + 1, misses=9)
-
-
-def test_a_lease_is_taken_once_and_read_back_as_written(store: Store) -> None:
-    lease = taken()
-    assert store.swap_lease(*KEY, lease, None) == (True, lease)
-    assert store.lease(*KEY) == lease
-    assert store.swap_lease(*KEY, taken(holder="other"), None) == (False, lease)
-    settled = settle(lease, None, NOW + 1.5, Rules())
-    assert store.swap_lease(*KEY, settled, lease) == (True, settled)
-    assert store.lease(*KEY) == settled
-
-
-def test_a_write_that_is_repeated_finds_itself(store: Store) -> None:
-    lease = taken()
-    store.swap_lease(*KEY, lease, None)
-    assert store.swap_lease(*KEY, lease, None) == (True, lease)
-
-
-def test_a_lease_that_moved_on_is_not_settled_by_its_old_holder(store: Store) -> None:
-    old = taken()
-    store.swap_lease(*KEY, old, None)
-    newer = taken(old, "next", old.next_allowed_at)
-    assert store.swap_lease(*KEY, newer, old) == (True, newer)
-    assert store.swap_lease(*KEY, settle(old, None, NOW + 1, Rules()), old) == (False, newer)
-    assert store.lease(*KEY) == newer
-
-
-def test_of_many_at_once_one_takes_the_lease(store: Store) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        results = list(
-            pool.map(lambda n: store.swap_lease(*KEY, taken(holder=f"flight-{n}"), None), range(32))
-        )
-    winners = [lease for done, lease in results if done]
-    assert len(winners) == 1
-    assert {lease for _, lease in results} == set(winners)
 
 
 def test_guesses_are_counted_beside_what_is_known(store: Store) -> None:

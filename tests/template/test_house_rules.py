@@ -29,6 +29,8 @@ ASKING = {
     "STRICT_GAP",
     "CONNECT_TIMEOUT_SECONDS",
     "READ_TIMEOUT_SECONDS",
+}
+BUDGETS = {
     "DAILY_CALL_BUDGET",
     "MONTHLY_CALL_BUDGET",
     "MEMBER_DAILY_CALL_BUDGET",
@@ -47,13 +49,16 @@ ENVIRONMENT = {
     },
     "DispatchFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "REFRESH_QUEUE"},
     "DocsFunction": EVERY_FUNCTION,
-    "ManageFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
-    "QueryFunction": EVERY_FUNCTION | ASKING,
-    "RefreshFunction": EVERY_FUNCTION | ASKING,
+    "ManageFunction": EVERY_FUNCTION | BUDGETS | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
+    "QueryFunction": EVERY_FUNCTION | BUDGETS | ASKING,
+    "RefreshFunction": EVERY_FUNCTION | BUDGETS | ASKING,
 }
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
     "DispatchRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:DescribeTable TrackingTable",
+        "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
         "dynamodb:UpdateItem TrackingTable",
         "dynamodb:GetItem CacheTable",
@@ -65,6 +70,7 @@ ALLOWED = {
         "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:DeleteItem CacheTable",
         "dynamodb:DeleteItem TrackingTable",
+        "dynamodb:DescribeTable TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem CacheTable",
@@ -73,9 +79,12 @@ ALLOWED = {
         "dynamodb:UpdateItem CacheTable",
     },
     "QueryRole": {
+        "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:PutItem CacheTable",
         "dynamodb:UpdateItem CacheTable",
@@ -83,6 +92,9 @@ ALLOWED = {
         "secretsmanager:GetSecretValue TailKeySecret",
     },
     "RefreshRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
         "dynamodb:GetItem TrackingTable",
         "dynamodb:PutItem TrackingTable",
         "dynamodb:Query TrackingTable",
@@ -222,15 +234,58 @@ def test_roles_allow_exactly_what_their_function_does(
     )
 
 
-def test_functions_of_shipments_can_read_parcels_and_no_token(
+LEDGER = ["CALL#*", "LEDGER#*", "BUDGET#*", "MEMBER#*"]
+KEYS = {
+    "DispatchRole": {
+        "dynamodb:BatchGetItem": ["CALL#*", "LEDGER#*"],
+        "dynamodb:DescribeTable": [],
+        "dynamodb:PutItem": ["LEDGER#*"],
+        "dynamodb:Query": ["CALL#*", "LEDGER#*"],
+        "dynamodb:UpdateItem": ["PARCEL#*"],
+    },
+    "ManageRole": {
+        "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER],
+        "dynamodb:DeleteItem": ["PARCEL#*"],
+        "dynamodb:DescribeTable": [],
+        "dynamodb:GetItem": ["PARCEL#*", *LEDGER],
+        "dynamodb:PutItem": ["PARCEL#*", "LEDGER#*"],
+        "dynamodb:Query": LEDGER,
+    },
+    "QueryRole": {
+        "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
+        "dynamodb:GetItem": ["MEMBER#*", "PARCEL#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
+        "dynamodb:Query": ["PARCEL#*"],
+        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
+    },
+    "RefreshRole": {
+        "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
+        "dynamodb:GetItem": ["PARCEL#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
+        "dynamodb:Query": ["PARCEL#*"],
+        "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
+    },
+}
+"""What each action on the Tracking table itself may reach, by the beginning of its keys; describing the table reaches no item."""
+
+
+def test_functions_of_shipments_can_read_parcels_and_the_ledger_and_no_token(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:
-    for role in ("DispatchRole", "ManageRole", "QueryRole", "RefreshRole"):
+    for role, keys in KEYS.items():
+        reached: dict[str, list[str]] = {}
         for statement in statements[role]:
             if statement["Resource"] == [{"Fn::GetAtt": ["TrackingTable", "Arn"]}]:
-                assert statement["Condition"] == {
-                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "PARCEL#*"}
-                }
+                condition = statement.get(
+                    "Condition", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": []}}
+                )
+                (beginnings,) = [each["dynamodb:LeadingKeys"] for each in condition.values()]
+                assert condition.keys() == {"ForAllValues:StringLike"}
+                for action in statement["Action"]:
+                    reached.setdefault(action, []).extend(
+                        [beginnings] if isinstance(beginnings, str) else beginnings
+                    )
+        assert reached == keys
 
 
 def test_the_authorizer_can_read_tokens_and_members_and_no_parcel(

@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tests.doubles import FixedSecrets, MemoryStore
+from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from waybill import couriers
 from waybill.errors import (
     UpstreamError,
     WaybillError,
     WrongPhone,
 )
+from waybill.flights import Flights
 from waybill.lease import Rules
-from waybill.lookup import Call, Lookup, Wanted
+from waybill.lookup import Lookup, Wanted
 from waybill.model import Answer, Event, Parcel, Query
 
 if TYPE_CHECKING:
+    from waybill.budgets import Budget
+    from waybill.calls import Call
+    from waybill.circuit import Circuit
+    from waybill.freshness import Known
     from waybill.lookup import Found
     from waybill.model import Status
 
@@ -37,6 +42,7 @@ class Scene:
     """A lookup over doubles, with a clock that the scene moves and an upstream that answers what it is told to."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
+    slots: MemorySlots = field(default_factory=MemorySlots)
     secrets: FixedSecrets = field(default_factory=FixedSecrets)
     rules: Rules = field(default_factory=Rules)
     time: float = 1_800_000_000.0
@@ -45,7 +51,10 @@ class Scene:
     terminal: bool = False
     queries: list[Query] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
+    budgets: tuple[Budget, ...] = ()
     calls: list[Call] = field(default_factory=list)
+    circuits: list[Circuit] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
     losses: list[WaybillError] = field(default_factory=list)
     holders: int = 0
 
@@ -72,14 +81,21 @@ class Scene:
         wanted = replace(Wanted(found, NUMBER, "member", tail), **options)  # type: ignore[arg-type] # fields of Wanted
         lookup = Lookup(
             store=self.store,
-            query=self.query,
-            secrets=self.secrets,
-            rules=self.rules,
+            flights=Flights(
+                slots=self.slots,
+                query=self.query,
+                secrets=self.secrets,
+                rules=self.rules,
+                now=lambda: self.time,
+                holder=self.holder,
+                budgets=lambda _: self.budgets,
+                on_call=self.calls.append,
+                on_circuit=self.circuits.append,
+            ),
+            tail_hash=self.secrets.tail_hash,
             now=lambda: self.time,
             pause=self.pause,
-            holder=self.holder,
-            on_call=self.calls.append,
-            on_known=lambda _: None,
+            on_known=self.known.append,
             on_loss=self.losses.append,
         )
         return lookup.track(wanted)

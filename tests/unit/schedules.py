@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from greenlet import GreenletExit, greenlet
 
-from tests.doubles import FixedSecrets, MemoryStore
+from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from waybill import couriers
 from waybill.errors import (
     BadSignature,
@@ -26,15 +26,21 @@ from waybill.errors import (
     WaybillError,
     WrongPhone,
 )
+from waybill.flights import Flights
 from waybill.lease import Lease, Rules
-from waybill.lookup import Call, Found, Lookup, Wanted
+from waybill.lookup import Found, Lookup, Wanted
 from waybill.model import Answer, Event, Parcel, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from waybill.budgets import Budget
+    from waybill.calls import Call
+    from waybill.circuit import Circuit
     from waybill.freshness import Guess, Known
+    from waybill.slots import Slot
 
+T = TypeVar("T")
 NUMBER = "SF0000000000001"
 RIGHT_TAIL = "8000"
 LOCK_SECONDS = 1800.0
@@ -54,6 +60,7 @@ class Plan:
     courier: str = "yuantong"
     tails: tuple[str | None, ...] = (None,)
     rules: Rules = field(default_factory=Rules)
+    budgets: tuple[Budget, ...] = ()
     spread: tuple[float, ...] = (0, 1, 5, 12, 60, 900, 1795, 1850, 1861, 1875, 1900, 4000, 7300)
 
 
@@ -68,9 +75,11 @@ class UpstreamCall:
 
 @dataclass
 class Outcome:
-    """What a schedule came to: the calls that the upstream saw, and what each caller that was not killed got."""
+    """What a schedule came to: the calls that the upstream saw and the ledger has, and what each caller that was not killed got."""
 
     calls: list[UpstreamCall]
+    rows: list[Call]
+    used: int
     answers: list[tuple[Wanted, Found | WaybillError]]
     killed: int = 0
 
@@ -84,13 +93,14 @@ class Outcome:
 
 
 class Schedule:
-    def __init__(self, seed: int, plan: Plan, make_store: Callable[[Schedule], MemoryStore]) -> None:
+    def __init__(self, seed: int, plan: Plan, make_slots: Callable[[Schedule], MemorySlots]) -> None:
         self.random = Random(seed)
         self.plan = plan
         self.time = EPOCH
         self.calls: list[UpstreamCall] = []
         self.answers: list[tuple[Wanted, Found | WaybillError]] = []
-        self.store = make_store(self)
+        self.store = SteppingStore(self)
+        self.slots = make_slots(self)
         self.holders = 0
         self.killed = 0
         self.wakes: dict[greenlet, float] = {}
@@ -112,7 +122,8 @@ class Schedule:
                 caller.switch()
                 if caller.dead:
                     del self.wakes[caller]
-        return Outcome(self.calls, self.answers, self.killed)
+        rows, used = list(self.slots.rows.values()), sum(self.slots.used.values())
+        return Outcome(self.calls, rows, used, self.answers, self.killed)
 
     def _next(self) -> greenlet:
         """Who goes on: one of those whose time has come, or the next to wake; a caller may also oversleep for a while."""
@@ -127,6 +138,11 @@ class Schedule:
         self.wakes[greenlet.getcurrent()] = self.time + seconds + late
         self.main.switch()
 
+    def trouble(self) -> str | None:
+        """What befalls a write."""
+        random = self.random
+        return random.choice(("repeated", "lost")) if random.random() < self.plan.write_trouble else None
+
     def _caller(self) -> None:
         skew = self.random.uniform(-self.plan.skew, self.plan.skew)
         courier = couriers.find(self.plan.courier)
@@ -135,13 +151,20 @@ class Schedule:
         wanted = Wanted(courier, NUMBER, "member", tail, max_age=self.random.choice((None, None, 0.0)))
         lookup = Lookup(
             store=self.store,
-            query=self._query,
-            secrets=FixedSecrets(),
-            rules=self.plan.rules,
+            flights=Flights(
+                slots=self.slots,
+                query=self._query,
+                secrets=FixedSecrets(),
+                rules=self.plan.rules,
+                now=lambda: self.time + skew,
+                holder=self._holder,
+                budgets=lambda _: self.plan.budgets,
+                on_call=_ignore_call,
+                on_circuit=_ignore_circuit,
+            ),
+            tail_hash=FixedSecrets().tail_hash,
             now=lambda: self.time + skew,
             pause=self.step,
-            holder=self._holder,
-            on_call=_ignore_call,
             on_known=lambda _: None,
             on_loss=_ignore_loss,
         )
@@ -197,41 +220,56 @@ class SteppingStore(MemoryStore):
             return self.before[-1]
         return super().known(courier, number, consistent=consistent)
 
-    def lease(self, courier: str, number: str) -> Lease | None:
-        self.schedule.step()
-        return super().lease(courier, number)
-
-    def swap_lease(
-        self, courier: str, number: str, wanted: Lease, standing: Lease | None
-    ) -> tuple[bool, Lease | None]:
-        self.schedule.step()
-        answer = super().swap_lease(courier, number, wanted, standing)
-        match self._trouble():
-            case "repeated":
-                answer = super().swap_lease(courier, number, wanted, standing)
-            case "lost":
-                _lose()
-        self.schedule.step()
-        return answer
-
     def store(self, courier: str, number: str, known: Known) -> None:
         self.schedule.step()
         self.before.append(self.results.get((courier, number)))
         super().store(courier, number, known)
-        if self._trouble() == "lost":
+        if self.schedule.trouble() == "lost":
             _lose()
 
     def note_guess(self, courier: str, number: str, guess: Guess) -> tuple[Guess, ...]:
         self.schedule.step()
         return super().note_guess(courier, number, guess)
 
-    def _trouble(self) -> str | None:
-        random = self.schedule.random
-        return (
-            random.choice(("repeated", "lost"))
-            if random.random() < self.schedule.plan.write_trouble
-            else None
-        )
+
+class SteppingSlots(MemorySlots):
+    """The slots in memory, reached over the same network."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
+        self.schedule = schedule
+
+    def lease(self, courier: str, number: str) -> Lease | None:
+        self.schedule.step()
+        return super().lease(courier, number)
+
+    def circuit(self) -> Circuit | None:
+        self.schedule.step()
+        return super().circuit()
+
+    def take(
+        self,
+        wanted: Lease,
+        standing: Lease | None,
+        call: Call,
+        budgets: tuple[Budget, ...] = (),
+        probe: tuple[Circuit, Circuit] | None = None,
+    ) -> tuple[Slot | None, Lease | None]:
+        return self._write(lambda: super(SteppingSlots, self).take(wanted, standing, call, budgets, probe))
+
+    def settle(self, slot: Slot, lease: Lease, call: Call) -> None:
+        self._write(lambda: super(SteppingSlots, self).settle(slot, lease, call))
+
+    def _write(self, write: Callable[[], T]) -> T:
+        self.schedule.step()
+        answer = write()
+        match self.schedule.trouble():
+            case "repeated":
+                answer = write()
+            case "lost":
+                _lose()
+        self.schedule.step()
+        return answer
 
 
 def _lose() -> NoReturn:
@@ -242,9 +280,13 @@ def _ignore_call(_: Call) -> None:
     pass
 
 
+def _ignore_circuit(_: Circuit) -> None:
+    pass
+
+
 def _ignore_loss(_: WaybillError) -> None:
     pass
 
 
-def run(seed: int, plan: Plan, make_store: Callable[[Schedule], MemoryStore] = SteppingStore) -> Outcome:
-    return Schedule(seed, plan, make_store).run()
+def run(seed: int, plan: Plan, make_slots: Callable[[Schedule], MemorySlots] | None = None) -> Outcome:
+    return Schedule(seed, plan, make_slots or SteppingSlots).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,16 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from waybill import couriers, fields, idempotency, numbers, phones, requests, shipment_fields
+from waybill import couriers, fields, idempotency, numbers, phones, requests, shipment_fields, usage_fields
 from waybill.errors import InvalidBody, InvalidField
 
-DECLARED = [*vars(fields).values(), *vars(shipment_fields).values()]
+DECLARED = [*vars(fields).values(), *vars(shipment_fields).values(), *vars(usage_fields).values()]
 OPTIONAL = [each for each in DECLARED if isinstance(each, fields.Optional)]
 REQUIRED = [each for each in DECLARED if isinstance(each, fields.Required)]
 AS_SENT = (fields.COURIER, fields.EXP_CODE)
 """No schema tells which couriers there are; these two are read together with the number."""
 FIELDS: list[fields.Field[Any]] = [*REQUIRED, *OPTIONAL]
 TEXTS = st.text("0123456789", max_size=9) | st.text(max_size=60) | st.sampled_from(["zh", "en", "auto", " "])
+
+FORMATS = {
+    "date": st.dates().map(date.isoformat),
+    "date-time": st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+}
 
 
 def described(field: fields.Field[Any], text: str) -> bool:
@@ -55,8 +60,8 @@ def valid(field: fields.Field[Any]) -> st.SearchStrategy[str]:
         return st.integers(schema["minimum"], schema["maximum"]).map(str)
     if schema["type"] == "boolean":
         return st.sampled_from(["true", "false"])
-    if schema.get("format") == "date-time":
-        return st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+    if "format" in schema:
+        return FORMATS[schema["format"]]
     if schema is fields.COURIER.schema and field not in AS_SENT:
         return st.sampled_from(sorted(couriers.table()))
     texts = st.from_regex(schema["pattern"]) if schema["pattern"].startswith("^") else st.text()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.schedules import RIGHT_TAIL, Outcome, Plan, SteppingStore, run
+from tests.unit.schedules import RIGHT_TAIL, Outcome, Plan, SteppingSlots, run
 from waybill import lease
-from waybill.errors import OutcomeUnknown, StoreUnavailable
+from waybill.budgets import Budget
+from waybill.errors import BudgetExhausted, OutcomeUnknown, StoreUnavailable
 from waybill.lookup import Found
 
 if TYPE_CHECKING:
+    from waybill.calls import Call
+    from waybill.circuit import Circuit
     from waybill.lease import Lease, Rules
+    from waybill.slots import Slot
 
 ANYTHING = Plan()
 WRONG_TAILS = ("1111", "2222", "3333", "4444", "5555", "6666")
@@ -21,6 +26,8 @@ PHONES = Plan(courier="shunfeng", tails=(*WRONG_TAILS, RIGHT_TAIL), callers=9)
 UNBROKEN = replace(PHONES, crash=0, write_trouble=0)
 CALM = Plan(crash=0, skew=0, pause=0, write_trouble=0, failures=0, callers=12, spread=(0, 0.01, 0.2, 3))
 EXACT = Plan(skew=0, pause=0)
+TROUBLED = Plan(callers=8, failures=0.6)
+POOR = Plan(callers=9, budgets=(Budget("", "month", 2),))
 CHUNK = 500
 
 
@@ -76,21 +83,52 @@ def leaks(outcome: Outcome) -> bool:
     )
 
 
-class BlindStore(SteppingStore):
-    """A store whose lease is written without its condition."""
+def test_the_ledger_has_every_call_and_what_came_of_it_unless_its_caller_died() -> None:
+    settled = 0
+    for seed in range(1000):
+        outcome = run(seed, TROUBLED)
+        made = [row for row in outcome.rows if row.outcome != "not_sent"]
+        assert len(outcome.calls) <= len(made), f"seed {seed}"
+        known = Counter(row.outcome for row in made if row.outcome != "unknown")
+        came = Counter(call.outcome for call in outcome.calls if "lost" not in call.outcome)
+        assert not known - came, f"seed {seed}: {known} {came}"
+        unclear = sum(row.outcome == "unknown" for row in made)
+        assert len(made) - len(outcome.calls) <= unclear, f"seed {seed}"
+        settled += known.total()
+    assert settled > 1000
 
-    def swap_lease(
-        self, courier: str, number: str, wanted: Lease, standing: Lease | None
-    ) -> tuple[bool, Lease | None]:
-        return super().swap_lease(courier, number, wanted, standing or self.leases.get((courier, number)))
+
+def test_no_budget_is_exceeded_and_what_was_not_sent_is_given_back() -> None:
+    refused = 0
+    for seed in range(1000):
+        outcome = run(seed, POOR)
+        made = [row for row in outcome.rows if row.outcome != "not_sent"]
+        assert len(outcome.calls) <= outcome.used == len(made) <= 2, f"seed {seed}: {outcome.rows}"
+        refused += sum(isinstance(answer, BudgetExhausted) for _, answer in outcome.answers)
+    assert refused > 100
 
 
-def caught(plan: Plan, store: type[SteppingStore] = SteppingStore, within: float | None = None) -> bool:
-    return any(run(seed, plan, store).locked(within or plan.rules.gap) for seed in range(2000))
+class BlindSlots(SteppingSlots):
+    """Slots whose lease is written without its condition."""
+
+    def take(
+        self,
+        wanted: Lease,
+        standing: Lease | None,
+        call: Call,
+        budgets: tuple[Budget, ...] = (),
+        probe: tuple[Circuit, Circuit] | None = None,
+    ) -> tuple[Slot | None, Lease | None]:
+        stands = standing or self.leases.get((call.courier, call.number))
+        return super().take(wanted, stands, call, budgets, probe)
+
+
+def caught(plan: Plan, slots: type[SteppingSlots] = SteppingSlots, within: float | None = None) -> bool:
+    return any(run(seed, plan, slots).locked(within or plan.rules.gap) for seed in range(2000))
 
 
 def test_a_lease_without_its_condition_is_caught() -> None:
-    assert caught(ANYTHING, BlindStore, within=1800)
+    assert caught(ANYTHING, BlindSlots, within=1800)
 
 
 def test_a_gap_that_is_too_short_is_caught() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.doubles import FixedSecrets, MemoryStore
+from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from tests.unit.scenes import DAY, GAP, HOUR, NUMBER, Scene
 from waybill.errors import (
     BadSignature,
@@ -23,7 +24,12 @@ from waybill.errors import (
     UpstreamUnknown,
     WaybillError,
 )
-from waybill.lease import Lease, Rules, take
+from waybill.lease import Rules, take
+
+if TYPE_CHECKING:
+    from waybill.calls import Call
+    from waybill.lease import Lease
+    from waybill.slots import Slot
 
 
 def test_the_first_reader_pays_and_the_second_reads() -> None:
@@ -142,7 +148,7 @@ def test_a_refused_signature_rereads_the_secret_and_tries_once_more_if_it_change
     scene = Scene(says=[BadSignature()], secrets=FixedSecrets(("old", "key"), rotated=("new", "key")))
     assert scene.ask().source == "live"
     assert scene.used == [("old", "key"), ("new", "key")]
-    assert len(scene.store.leases["yuantong", NUMBER].calls) == 2
+    assert len(scene.slots.leases["yuantong", NUMBER].calls) == 2
 
 
 def test_a_refused_signature_of_the_same_secret_is_not_tried_again() -> None:
@@ -156,7 +162,7 @@ def test_a_secret_that_is_not_filled_in_costs_no_slot() -> None:
     scene = Scene(secrets=FixedSecrets(None))
     with pytest.raises(UpstreamUnavailable):
         scene.ask()
-    assert (scene.queries, scene.store.leases) == ([], {})
+    assert (scene.queries, scene.slots.leases) == ([], {})
 
 
 def test_a_missing_secret_still_serves_what_is_known() -> None:
@@ -171,7 +177,7 @@ def test_a_reader_waits_for_a_call_in_flight_and_gives_up_when_it_never_lands() 
     scene = Scene()
     crashed = take(None, "crashed", scene.time, scene.rules)
     assert crashed is not None
-    scene.store.leases["yuantong", NUMBER] = crashed
+    scene.slots.leases["yuantong", NUMBER] = crashed
     started = scene.time
     with pytest.raises(UpstreamUnknown) as caught:
         scene.ask()
@@ -185,16 +191,13 @@ def test_a_paid_answer_is_given_even_when_it_cannot_be_stored() -> None:
         def store(self, courier: str, number: str, known: object) -> None:  # noqa: ARG002 - as the store's
             raise StoreUnavailable("full", retry_after=1)
 
-        def swap_lease(
-            self, courier: str, number: str, wanted: Lease, standing: Lease | None
-        ) -> tuple[bool, Lease | None]:
-            if standing:
-                raise StoreUnavailable("full", retry_after=1)
-            return super().swap_lease(courier, number, wanted, standing)
+    class Unsettled(MemorySlots):
+        def settle(self, slot: Slot, lease: Lease, call: Call) -> None:  # noqa: ARG002 - as the slots'
+            raise StoreUnavailable("full", retry_after=1)
 
-    scene = Scene(store=Forgetful())
+    scene = Scene(store=Forgetful(), slots=Unsettled())
     assert scene.ask().source == "live"
-    assert len(scene.losses) == 1
+    assert len(scene.losses) == 2
     with pytest.raises(UpstreamUnknown):
         scene.ask()
     assert len(scene.queries) == 1
@@ -221,12 +224,12 @@ def test_a_settled_answer_whose_lease_was_not_settled_is_served_and_not_fought_o
     scene.ask()
     scene.time += GAP + 1
     scene.ask()
-    lease = scene.store.leases["yuantong", NUMBER]
-    scene.store.leases["yuantong", NUMBER] = replace(lease, next_allowed_at=scene.time + GAP)
+    lease = scene.slots.leases["yuantong", NUMBER]
+    scene.slots.leases["yuantong", NUMBER] = replace(lease, next_allowed_at=scene.time + GAP)
     scene.time += 61
-    before = scene.store.reads
+    before = scene.store.reads + scene.slots.reads
     assert scene.ask().source == "stale"
-    assert scene.store.reads - before == 2
+    assert scene.store.reads + scene.slots.reads - before == 3  # what is known, twice, and the circuit
 
 
 def test_a_changed_secret_does_not_break_the_cap_of_a_day() -> None:

@@ -145,13 +145,13 @@ def test_what_another_flight_taught_meanwhile_is_known_before_a_call_is_made() -
     with pytest.raises(PhoneMismatch):
         scene.ask("shunfeng", "1111")
     known = scene.store.results["shunfeng", NUMBER]
-    lagging = LaggingStore(scene.store.results, scene.store.leases)
+    lagging = LaggingStore(scene.store.results)
     scene.store = lagging
     with pytest.raises(PhoneMismatch):
         scene.ask("shunfeng", "1111")
     assert len(scene.queries) == 1
     assert lagging.results["shunfeng", NUMBER].tails == known.tails
-    assert len(lagging.leases["shunfeng", NUMBER].calls) == 1
+    assert len(scene.slots.leases["shunfeng", NUMBER].calls) == 1
 
 
 class LaggingStore(MemoryStore):
@@ -193,14 +193,14 @@ def test_of_many_tails_tried_at_once_the_right_one_is_let_in_only_among_the_firs
         def known(self, courier: str, number: str, *, consistent: bool = False) -> Known | None:  # noqa: ARG002 - as the store's
             return frozen
 
-    scene.store = Frozen(dict(scene.store.results), dict(scene.store.leases))
+    scene.store = Frozen(dict(scene.store.results))
     for tail in ("1111", "2222", "3333", "4444", "5555"):
         with pytest.raises(PhoneUnverified):
             scene.ask("shunfeng", tail, member="stranger")
     with pytest.raises(RateLimited):
         scene.ask("shunfeng", "8000", member="stranger")
     assert scene.ask("shunfeng", "8000", member="another").source == "cache"
-    scene.store = MemoryStore(dict(scene.store.results), dict(scene.store.leases))
+    scene.store = MemoryStore(dict(scene.store.results))
     with pytest.raises(RateLimited):  # nor when it is shown again, now that it is written down
         scene.ask("shunfeng", "8000", member="stranger")
 

@@ -14,7 +14,7 @@ from typing_extensions import is_typeddict
 from tools.openapi import examples, words
 from tools.openapi.operations import OPERATIONS, TAGS
 from tools.openapi.table import A
-from waybill import answers, fields, shipment_views
+from waybill import answers, fields, shipment_views, usage_views
 from waybill.access import SCOPES
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Schemas(GenerateJsonSchema):
 
 def _schemas() -> tuple[dict[Any, Json], dict[str, Json]]:
     """A reference for every model, and for fields by the id of their operation; and the schemas that they refer to."""
-    for module in (answers, shipment_views):
+    for module in (answers, shipment_views, usage_views):
         for _, each in getmembers(module, isclass):
             if is_typeddict(each):
                 each.__pydantic_config__ = CONFIG  # type: ignore[attr-defined] # a word of pydantic's

@@ -21,16 +21,24 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped,
 
 from tools.openapi import operations, table
 from waybill import gateway, kuaidi100
+from waybill.accounting import Accounting
 from waybill.api import Api
+from waybill.budgets import Limits
 from waybill.cache import Cache
+from waybill.clock import Clock
 from waybill.credentials import Secrets
 from waybill.documents import Documents
 from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
+from waybill.flights import Flights
 from waybill.lease import Rules
+from waybill.ledger import Ledger
 from waybill.lookup import Lookup
 from waybill.management import Management
+from waybill.member_budgets import MemberBudgets
 from waybill.orders import Orders
 from waybill.registration import Reflection, Shipments
+from waybill.slots import Slots
+from waybill.spending import Spending
 from waybill.watches import Watches
 
 if TYPE_CHECKING:
@@ -150,26 +158,48 @@ def _handlers() -> Handlers:
     """Every handler of every function, over empty tables."""
     name = uuid.uuid4().hex
     _tables(name)
-    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), f"{name}TrackingTable")
+    tracking = f"{name}TrackingTable"
+    results, watches = Cache(_dynamodb(), f"{name}CacheTable"), Watches(_dynamodb(), tracking)
     secrets, flights = _Secrets("", ""), itertools.count()
     reflection = Reflection(watches, secrets.tail_hash, _now, _ignore)
     lookup = Lookup(
         store=results,
-        query=_upstream,
-        secrets=secrets,
-        rules=Rules(),
+        flights=Flights(
+            slots=Slots(
+                _dynamodb(),
+                f"{name}CacheTable",
+                f"{name}TrackingTable",
+                Spending(_dynamodb(), f"{name}TrackingTable", _ignore),
+                _ignore,
+            ),
+            query=_upstream,
+            secrets=secrets,
+            rules=Rules(),
+            now=_now,
+            holder=lambda: str(next(flights)),
+            budgets=lambda _: (),
+            on_call=_ignore,
+            on_circuit=_ignore,
+        ),
+        tail_hash=secrets.tail_hash,
         now=_now,
         pause=_ignore,
-        holder=lambda: str(next(flights)),
-        on_call=_ignore,
         on_known=reflection,
         on_loss=_ignore,
     )
     shipments = Shipments(watches, results.known, _now)
+    accounting = Accounting(
+        ledger=Ledger(_dynamodb(), tracking, Clock()),
+        spending=Spending(_dynamodb(), tracking, _ignore),
+        member_budgets=MemberBudgets(_dynamodb(), tracking),
+        limits=Limits(day=1000, month=20_000, member_day=200),
+        now=_now,
+    )
     return {
         **Api(lookup, "zh").routes(),
         **Orders(shipments, lookup, reflection).routes(),
         **Management(shipments, lambda _, answer: answer(), "zh").routes(),
+        **accounting.routes(),
         **Documents(ADDRESS).routes(),
     }
 

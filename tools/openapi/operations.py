@@ -21,6 +21,7 @@ from tools.openapi.table import (
     Sent,
     unchanged,
 )
+from tools.openapi.usage import USAGE
 from waybill import answers, documents
 
 OPEN: Final = (
@@ -123,11 +124,12 @@ OPEN: Final = (
     ),
 )
 
-OPERATIONS: Final = (*PARCELS, *ORDERS, *SHIPMENTS, *TABLES, *OPEN)
+OPERATIONS: Final = (*PARCELS, *ORDERS, *SHIPMENTS, *USAGE, *TABLES, *OPEN)
 TAGS: Final = {
     "parcels": "Any parcel, by courier and number.",
     "orders": "Contract B: the parcels of your orders.",
     "shipments": "Register the parcels of your orders once and ask by order ever after.",
+    "usage": "What was asked of Kuaidi100, and what it costs.",
     "couriers": "The tables behind the answers.",
     "service": "What the API says of itself.",
 }

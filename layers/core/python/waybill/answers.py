@@ -138,9 +138,11 @@ class Eta(TypedDict):
 
 
 class Milestone(TypedDict):
-    """The first time that the parcel came to a status."""
+    """The parcel came to a status: for the first time, or, where a status may come again, for the `occurrence`-th."""
 
     status: Status
+    substatus: str | None
+    occurrence: int
     occurred_at: str
     event_id: str
     """The `id` of its event."""
@@ -185,7 +187,7 @@ class Parcel(TypedDict):
     route: Route | None
     eta: Eta | None
     milestones: list[Milestone]
-    """The first event of every status, oldest first."""
+    """What the parcel reached, each once, oldest first; what may come again (a tour, an attempt) once for each time."""
     freshness: Freshness
 
 

@@ -1,6 +1,7 @@
-"""The Cache table: what is known of a number (`RESULT#`), and its lease (`LEASE#`). One key `pk`, no index, TTL on `expires_at`.
+"""The Cache table: what is known of a number (`RESULT#`). One key `pk`, no index, TTL on `expires_at`.
 
-The two are apart because a write is charged by the whole item: the lease is small and written often, the result large and rare.
+Its lease (`slots`) is apart because a write is charged by the whole item: the lease is small and written often, the result large
+and rare.
 DynamoDB deletes expired items when it pleases, so no rule here ever rests on an item being gone: times are compared.
 """
 
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from waybill import freshness
 from waybill.errors import DAY
 from waybill.freshness import Guess, Known, Tail
-from waybill.lease import Lease
 from waybill.model import Parcel
 from waybill.table import served
 
@@ -36,49 +36,6 @@ class Cache:
         """What is known of a number: one read. `consistent` for a reader that was told of a write."""
         item = self._get(f"RESULT#{courier}#{number}", consistent=consistent)
         return _to_known(item) if item else None
-
-    def lease(self, courier: str, number: str) -> Lease | None:
-        item = self._get(f"LEASE#{courier}#{number}", consistent=True)
-        return _to_lease(item) if item else None
-
-    def swap_lease(
-        self, courier: str, number: str, wanted: Lease, standing: Lease | None
-    ) -> tuple[bool, Lease | None]:
-        """Replace the lease that the caller saw by the one it wants, in one conditional write.
-
-        `(True, wanted)`, or `(False, the lease that stands instead)`. A write that botocore repeated because its answer got
-        lost finds itself standing: `holder` is new for every flight.
-        """
-        item: Item = {
-            "pk": {"S": f"LEASE#{courier}#{number}"},
-            "sequence": _number(wanted.sequence),
-            "holder": {"S": wanted.holder},
-            "calls": {"L": [_number(at) for at in wanted.calls]},
-            "next_allowed_at": _number(wanted.next_allowed_at),
-            "failures": _number(wanted.failures),
-            "expires_at": _number(int(max(wanted.next_allowed_at, *wanted.calls, 0) + 2 * DAY)),
-        }
-        if wanted.flight_until is not None:
-            item["flight_until"] = _number(wanted.flight_until)
-        condition: Item = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if standing:
-            condition = {
-                "ConditionExpression": "#sequence = :sequence AND holder = :holder",
-                "ExpressionAttributeNames": {"#sequence": "sequence"},
-                "ExpressionAttributeValues": {
-                    ":sequence": _number(standing.sequence),
-                    ":holder": {"S": standing.holder},
-                },
-            }
-        refused_by = self._refused_by(
-            lambda: self._dynamodb.put_item(
-                TableName=self._table, Item=item, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition
-            )
-        )
-        if refused_by is None:
-            return True, wanted
-        stands = _to_lease(refused_by) if refused_by else None
-        return stands == wanted, stands
 
     def store(self, courier: str, number: str, known: Known) -> None:
         """Store what a call taught; an older flight never overwrites a newer one. Guesses are left alone."""
@@ -170,18 +127,6 @@ def _guess_text(guess: Guess) -> str:
 def _to_guesses(texts: Sequence[str]) -> tuple[Guess, ...]:
     parts = (text.split(" ", 2) for text in sorted(texts))
     return tuple(Guess(float(at), member, tail) for at, tail, member in parts)
-
-
-def _to_lease(item: Item) -> Lease:
-    flight = item.get("flight_until")
-    return Lease(
-        sequence=int(item["sequence"]["N"]),
-        holder=item["holder"]["S"],
-        calls=tuple(float(at["N"]) for at in item["calls"]["L"]),
-        next_allowed_at=float(item["next_allowed_at"]["N"]),
-        flight_until=float(flight["N"]) if flight else None,
-        failures=int(item["failures"]["N"]),
-    )
 
 
 def _to_known(item: Item) -> Known:

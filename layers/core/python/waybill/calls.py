@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Literal
 
+from waybill.errors import DAY
+
 Cause = Literal["track", "parcel", "order", "shipment", "refresh", "schedule"]
 """What a call is made for: a route of the API, or the schedule."""
 SCHEDULE: Final = "schedule"
+ROW_SHARDS: Final = 8
+"""The rows of an hour lie in so many partitions, by the number that was asked about."""
+KEEP_ROWS: Final = 45 * DAY
+"""Rows are summed up long before."""
 CHINA: Final = timezone(timedelta(hours=8))
 """Days and months of money are the vendor's."""
 

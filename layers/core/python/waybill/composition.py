@@ -5,6 +5,7 @@ One place, so that a call costs, counts and waits the same whoever makes it.
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from threading import Lock
@@ -13,20 +14,26 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from waybill import observe
+from waybill import budgets, observe
 from waybill.cache import Cache
-from waybill.lookup import Credentials, Lookup
+from waybill.flights import Flights
+from waybill.lookup import Lookup
+from waybill.member_budgets import MemberBudgets
 from waybill.queues import Queue
+from waybill.slots import Slots
+from waybill.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from waybill.budgets import Budget, Limits
+    from waybill.calls import Call
     from waybill.credentials import Secrets
+    from waybill.flights import Credentials
     from waybill.freshness import Known
     from waybill.kuaidi100 import Client
-    from waybill.lookup import Call
     from waybill.model import Answer, Query
     from waybill.settings import QuerySettings
 
@@ -58,6 +65,12 @@ def queue(url: str) -> Queue:
     return Queue(boto3.client("sqs", config=config), url, time.sleep)
 
 
+def slots(client: DynamoDBClient, cache_table: str, tracking_table: str) -> Slots:
+    """The slots of calls, with their ledger and budgets."""
+    spending = Spending(client, tracking_table, observe.on_budget)
+    return Slots(client, cache_table, tracking_table, spending, time.sleep)
+
+
 def lookup(
     settings: QuerySettings,
     client: DynamoDBClient,
@@ -73,16 +86,35 @@ def lookup(
         query.ready()
     return Lookup(
         store=Cache(client, settings.cache_table),
-        query=query,
-        secrets=secrets,
-        rules=settings.rules,
+        flights=Flights(
+            slots=slots(client, settings.cache_table, settings.tracking_table),
+            query=query,
+            secrets=secrets,
+            rules=settings.rules,
+            now=settings.clock.now,
+            holder=lambda: uuid.uuid4().hex,
+            budgets=Budgets(settings.limits, MemberBudgets(client, settings.tracking_table)),
+            on_call=on_call,
+            on_circuit=observe.on_circuit,
+        ),
+        tail_hash=secrets.tail_hash,
         now=settings.clock.now,
         pause=time.sleep,
-        holder=lambda: uuid.uuid4().hex,
-        on_call=on_call,
         on_known=on_known,
         on_loss=observe.on_loss,
     )
+
+
+class Budgets:
+    """The budgets that a member's calls count in; its own limits are read once a minute."""
+
+    def __init__(self, limits: Limits, own: MemberBudgets) -> None:
+        self._limits = limits
+        self._own = functools.lru_cache(maxsize=1000)(lambda member, _minute: own.get(member))
+
+    def __call__(self, member: str) -> tuple[Budget, ...]:
+        own = self._own(member, int(time.time() / 60)) if member else (None, None)
+        return budgets.of(member, self._limits, own)
 
 
 class Kuaidi100:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from waybill import messages
 from waybill.due import Due
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from waybill.brake import Brake
+    from waybill.circuit import Circuit
     from waybill.due import DueIndex
     from waybill.queues import Queue
 
@@ -38,13 +39,6 @@ CLAIM_WALL_SECONDS: Final = 10.0
 """At least so long in wall time, so that a fast clock leaves a worker the time that its processor needs."""
 AT_ONCE: Final = 100
 SHARE_OF_TIME: Final = 0.8
-
-
-class Circuit(Protocol):
-    """What dispatch has to know of an open circuit."""
-
-    @property
-    def probe_at(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

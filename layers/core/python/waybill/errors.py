@@ -201,8 +201,11 @@ class RateLimited(RequestError):
 
 
 class ServiceError(WaybillError):
+    """`why_stale` is why the last answer is served, where there is one, though the rule would allow a call."""
+
     status: ClassVar[int] = 503
     code: ClassVar[str] = "UPSTREAM_UNAVAILABLE"
+    why_stale: ClassVar[str] = "no_call_possible"
 
 
 class UpstreamUnavailable(ServiceError):
@@ -212,6 +215,8 @@ class UpstreamUnavailable(ServiceError):
 class CircuitOpen(UpstreamUnavailable):
     """Kuaidi100 refuses all calls until the operator has mended something; only one is made now and then, to see."""
 
+    why_stale = "circuit_open"
+
 
 class UpstreamUnknown(ServiceError):
     code = "UPSTREAM_UNKNOWN"
@@ -219,6 +224,7 @@ class UpstreamUnknown(ServiceError):
 
 class BudgetExhausted(ServiceError):
     code = "BUDGET_EXHAUSTED"
+    why_stale = "budget_exhausted"
 
 
 class StoreUnavailable(ServiceError):

@@ -28,6 +28,7 @@ from waybill.errors import (
     UpstreamUnknown,
     WrongPhone,
 )
+from waybill.merge import merge
 from waybill.model import Answer, Parcel
 
 if TYPE_CHECKING:
@@ -261,7 +262,8 @@ def learn(
         phone_bound=bound or (isinstance(came, WrongPhone) and ask.tail is None),
     )
     match came:
-        case Answer(parcel=parcel):
+        case Answer():
+            parcel, _ = merge(known.parcel or blank, came)
             fresh_until = now + TERMINAL_FRESH if parcel.terminal else lease.next_allowed_at
             base = replace(
                 base, parcel=parcel, fetched_at=now, fresh_until=fresh_until, outcome=ANSWERED, misses=0,

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from waybill.billing import UNCHARGED, Charges
 from waybill.errors import DAY, MINUTE, NoResult, NotSent, OutcomeUnknown, UnlistedCode, UpstreamError
 
 WINDOW: Final = DAY + MINUTE
@@ -42,8 +43,8 @@ class Lease:
     """A number's calls: starts within the window, when the next one may start, and until when one is in flight.
 
     `sequence` grows with every call; `holder` names the flight, so that a repeated write knows itself; `failures` counts those
-    in a row that have waits of their own. Times are rounded to the millisecond where they enter, so that a lease is the same
-    when read back.
+    in a row that have waits of their own; `charges` is the number's account with the vendor. Times are rounded to the millisecond
+    where they enter, so that a lease is the same when read back.
     """
 
     sequence: int
@@ -52,6 +53,7 @@ class Lease:
     next_allowed_at: float
     flight_until: float | None = None
     failures: int = 0
+    charges: Charges = UNCHARGED
 
 
 def take(standing: Lease | None, holder: str, now: float, rules: Rules) -> Lease | None:
@@ -68,6 +70,7 @@ def take(standing: Lease | None, holder: str, now: float, rules: Rules) -> Lease
         next_allowed_at=now + rules.deadline + rules.gap,
         flight_until=now + rules.deadline,
         failures=standing.failures if standing else 0,
+        charges=standing.charges if standing else UNCHARGED,
     )
     return capped(lease, rules)
 

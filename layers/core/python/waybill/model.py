@@ -141,15 +141,6 @@ def instant(event: Event) -> float:
     return datetime.fromisoformat(event.time).timestamp() if event.time else float("-inf")
 
 
-def milestones(events: tuple[Event, ...]) -> tuple[Milestone, ...]:
-    """The first event of every status, oldest first."""
-    first: dict[str, Milestone] = {}
-    for event in sorted(events, key=instant):
-        if event.status and event.time and event.status not in first:
-            first[event.status] = Milestone(event.status, event.time, event.id)
-    return tuple(first.values())
-
-
 def event_id(time: str | None, text: str, code: str | None) -> str:
     """What makes an event the same event in two answers: time, text and code, never its place in the list."""
     return hashlib.sha256(f"{time}\n{code}\n{text}".encode()).hexdigest()[:16]

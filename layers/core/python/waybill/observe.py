@@ -14,9 +14,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from waybill.errors import OUTCOMES
 
 if TYPE_CHECKING:
+    from waybill.budgets import Budget
+    from waybill.calls import Call
+    from waybill.circuit import Circuit
     from waybill.dispatch import Run
     from waybill.errors import WaybillError
-    from waybill.lookup import Call
 
 logger: Final = Logger()
 metrics: Final = Metrics()
@@ -44,8 +46,29 @@ def on_call(call: Call) -> None:
             "courier": call.courier,
             "number": call.number,
             "member": call.member,
+            "cause": call.cause,
             "outcome": call.outcome,
             "unknown_codes": [code[:16] for code in call.unknown_codes],
+        },
+    )
+
+
+def on_circuit(circuit: Circuit) -> None:
+    """Kuaidi100 refuses everything: no function calls any more, but for one probe now and then."""
+    metrics.add_metric("CircuitOpened", MetricUnit.Count, 1)
+    logger.error("circuit opened", extra={"code": circuit.code})
+
+
+def on_budget(budget: Budget, percent: int) -> None:
+    """So much of a budget is used, for the first time in its period."""
+    metrics.add_metric("BudgetWarnings", MetricUnit.Count, 1)
+    logger.warning(
+        "budget warning",
+        extra={
+            "scope": budget.scope or "all",
+            "period": budget.period,
+            "limit": budget.limit,
+            "percent": percent,
         },
     )
 

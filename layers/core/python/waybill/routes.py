@@ -22,6 +22,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "/v1/shipments/{order_id}/refresh": {"POST": "query"},
     "/v1/shipments/{order_id}/complete": {"POST": "manage"},
     "/v1/shipments/{order_id}/successor": {"POST": "manage"},
+    "/v1/usage": {"GET": "manage"},
     "/v1/openapi.json": {"GET": "docs"},
     "/v1/docs": {"GET": "docs"},
     "/v1/docs/{asset}": {"GET": "docs"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 from waybill.access import SCOPES, Issuer, is_private
+from waybill.budgets import Limits
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
@@ -64,6 +65,15 @@ class Environment:
             )
         return text
 
+    def limits(self) -> Limits:
+        """Budgets of calls; 0 is none."""
+        return Limits(
+            day=self.count("DAILY_CALL_BUDGET"),
+            month=self.count("MONTHLY_CALL_BUDGET"),
+            member_day=self.count("MEMBER_DAILY_CALL_BUDGET"),
+            member_month=self.count("MEMBER_MONTHLY_CALL_BUDGET"),
+        )
+
     def clock(self) -> Clock:
         """Wall time, unless the local stack hands over a clock of its own."""
         text = self._variables.get("WAYBILL_CLOCK", "")
@@ -91,12 +101,9 @@ class QuerySettings:
     read_timeout: float
     lang: Lang
     rules: Rules
+    limits: Limits
     clock: Clock
     cors_origin: str
-    daily_call_budget: int
-    monthly_call_budget: int
-    member_daily_call_budget: int
-    member_monthly_call_budget: int
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
@@ -132,12 +139,9 @@ class QuerySettings:
                 second=clock.speed,
                 strict=env.choice("STRICT_GAP", "true", "false") == "true",
             ),
+            limits=env.limits(),
             clock=clock,
             cors_origin=env.optional("CORS_ORIGIN"),
-            daily_call_budget=env.count("DAILY_CALL_BUDGET"),
-            monthly_call_budget=env.count("MONTHLY_CALL_BUDGET"),
-            member_daily_call_budget=env.count("MEMBER_DAILY_CALL_BUDGET"),
-            member_monthly_call_budget=env.count("MEMBER_MONTHLY_CALL_BUDGET"),
         )
 
 
@@ -173,6 +177,7 @@ class ManageSettings:
     cache_table: str
     tracking_table: str
     lang: Lang
+    limits: Limits
     clock: Clock
     cors_origin: str
 
@@ -188,6 +193,7 @@ class ManageSettings:
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
             lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            limits=env.limits(),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from waybill import statuses
 from waybill.couriers import find
-from waybill.model import PENDING, milestones
+from waybill.model import PENDING
 
 if TYPE_CHECKING:
     from waybill import answers
@@ -65,8 +65,14 @@ def native(found: Found, lang: Lang) -> answers.Parcel:
         "route": _route(parcel),
         "eta": _eta(parcel),
         "milestones": [
-            {"status": each.status, "occurred_at": each.occurred_at, "event_id": each.event_id}
-            for each in milestones(parcel.events)
+            {
+                "status": each.status,
+                "substatus": each.substatus,
+                "occurrence": each.occurrence,
+                "occurred_at": each.occurred_at,
+                "event_id": each.event_id,
+            }
+            for each in parcel.milestones
         ],
         "freshness": {
             "source": found.source,
