@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 import uuid
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -221,9 +222,13 @@ def refresh(aws: None, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) ->
     simulator.delete("calls")
     simulator.delete("faults")
     loaded = Query(load("refresh"), simulator=simulator)
+    # One after another: moto's transactions are none when threads meet in them.
+    app: Any = loaded.app
+    app.BATCHES.threads.shutdown()
+    app.BATCHES = replace(app.BATCHES, threads=ThreadPoolExecutor(1))
     yield loaded
     loaded.app.BATCHES.threads.shutdown()
-    if client := loaded.app.LOOKUP.query.client:
+    if client := loaded.app.LOOKUP.flights.query.client:
         client.__exit__()
 
 

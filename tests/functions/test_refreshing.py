@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import boto3
 import pytest
 
 from tests.functions.conftest import COLLECTED, Context, Query, load, sample
+from waybill import kuaidi100
 from waybill.brake import Brake
 from waybill.brakes import Brakes
 from waybill.budgets import Limits
-from waybill.errors import QueueUnavailable
+from waybill.errors import NoResult, QueueUnavailable
+from waybill.model import Query as UpstreamQuery
 from waybill.settings import QuerySettings
 from waybill.shipments import Link
 from waybill.tracked import shard_of
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.functions.conftest import App
+    from waybill.shipments import Link
 
 NOW = 1_700_000_000.0
 
@@ -170,19 +174,22 @@ def vendor() -> Iterator[str]:
         thread.join()
 
 
-def test_the_calls_of_a_batch_are_in_flight_together(
-    aws: None,  # noqa: ARG001 - in force, not used
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with vendor() as url:
-        monkeypatch.setenv("UPSTREAM_URL", url)
-        app = load("refresh")
-        bodies = [message(f"YT98765432{each:05}") for each in range(10)]
-        assert app.handler(batch(*bodies), Context()) == {"batchItemFailures": []}
-        app.LOOKUP.query.client.__exit__()
-        app.BATCHES.threads.shutdown()
-    assert metric(capsys.readouterr().out, "UpstreamCalls") == [1] * 10, "a call that was not met times out"
+@pytest.mark.usefixtures("environment")
+def test_the_calls_of_a_batch_are_in_flight_together() -> None:
+    from waybill.batches import Batches, Tally  # noqa: PLC0415 - after the environment is set
+
+    asked: list[str] = []
+
+    def refresh(link: Link) -> None:
+        with pytest.raises(NoResult):
+            client.query(UpstreamQuery(link.courier, link.number), kuaidi100.Credentials("DEMO", "KEY"))
+        asked.append(link.number)
+
+    with vendor() as url, kuaidi100.Client(url=url) as client, ThreadPoolExecutor(10) as threads:
+        numbers = [f"YT98765432{each:05}" for each in range(10)]
+        batches = Batches(refresh, threads, Tally(), report=lambda *_: None)
+        assert batches.handle(batch(*map(message, numbers))) == {"batchItemFailures": []}
+    assert sorted(asked) == numbers, "a call that was not met would have timed out"
 
 
 def test_the_sample_event_is_read(refresh: App) -> None:
