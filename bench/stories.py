@@ -88,7 +88,7 @@ def read(path: Path, seed: int) -> list[Story]:
         if line.strip():
             try:
                 stories.append(_read(line, rng))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise ValueError(f"{path}, line {number}: {error}") from error
     return stories
 

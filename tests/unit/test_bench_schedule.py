@@ -222,6 +222,13 @@ def test_order_zone_spelling_of_codes_and_blank_lines_of_a_file_do_not_matter(tm
     assert stories.read(path, 1) == plain
 
 
+def test_a_number_that_is_used_again_is_another_parcel(tmp_path: Path) -> None:
+    told = stories.read(journeys(tmp_path, JOURNEY, JOURNEY), 1)
+    score = replay("any", Fixed(1860, 1), told, nothing)
+    assert (score.parcels, score.locks) == (2, 0)
+    assert len(score.delays["delivered"]) == 2
+
+
 def test_unknown_codes_and_journeys_without_an_end_are_replayed(tmp_path: Path) -> None:
     path = journeys(
         tmp_path, changed(status_code="1099"), {**JOURNEY, "number": "2", "events": JOURNEY["events"][:2]}
