@@ -52,6 +52,7 @@ class Policy(Protocol):
     def first(self, story: Story) -> float: ...
     def next(self, story: Story, parcel: Parcel, now: float, watch: Watch) -> float | None: ...
     def saw(self, before: Parcel, after: Parcel) -> None: ...
+    def ended(self, calls: int, lasted: float) -> None: ...
 
 
 class Adaptive:
@@ -72,6 +73,9 @@ class Adaptive:
         for stay in stays(before, after, schedule.offset_of(after)):
             self.learned[after.courier] = self._of(after.courier).after(stay)
             self.common = self.common.after(stay)
+
+    def ended(self, calls: int, lasted: float) -> None:
+        self.common = self.common.over(calls + 1, lasted)  # the later look at a signature is still to come
 
     def _of(self, courier: str) -> Learned:
         return replace(self.learned.get(courier, Learned()), common=self.common)
@@ -94,6 +98,9 @@ class Fixed:
     def saw(self, before: Parcel, after: Parcel) -> None:
         """Nothing is learned."""
 
+    def ended(self, calls: int, lasted: float) -> None:
+        """Nothing is learned."""
+
 
 class Oracle:
     """Knows the journeys, and asks at the very moment of each piece of news, as far as the gap allows."""
@@ -105,6 +112,9 @@ class Oracle:
         return self._after(story, now, now + GAP)
 
     def saw(self, before: Parcel, after: Parcel) -> None:
+        """Nothing is left to learn."""
+
+    def ended(self, calls: int, lasted: float) -> None:
         """Nothing is left to learn."""
 
     @staticmethod
@@ -119,6 +129,7 @@ def replay(name: str, policy: Policy, stories: Iterable[Story], tick: Callable[[
     parcels: dict[int, Parcel] = {}
     shown: dict[int, int] = {}
     misses: dict[int, int] = {}
+    calls: dict[int, int] = {}
     told = list(stories)
     due = [(policy.first(story), index) for index, story in enumerate(told)]
     heapq.heapify(due)
@@ -132,7 +143,9 @@ def replay(name: str, policy: Policy, stories: Iterable[Story], tick: Callable[[
         before = parcels.get(index) or Parcel(story.courier, story.number)
         after = before
         score.calls += 1
-        keeper.record((story.courier, story.number), now, may_have_reached=True, journey=None)
+        calls[index] = calls.get(index, 0) + 1
+        # Numbers are used again after a while: what is counted is a journey.
+        keeper.record((story.courier, str(index)), now, may_have_reached=True, journey=None)
         answer = story.answer_at(now)
         if answer < 0:
             misses[index] = misses.get(index, 0) + 1
@@ -141,6 +154,8 @@ def replay(name: str, policy: Policy, stories: Iterable[Story], tick: Callable[[
             after, born = merge(before, story.answers[answer])
             parcels[index] = after
             policy.saw(before, after)
+            if after.terminal and not before.terminal:
+                policy.ended(calls[index], now - story.registered_at)
             for each in born:
                 at = datetime.fromisoformat(each.occurred_at).timestamp()
                 if each.status in WATCHED and at > story.registered_at:

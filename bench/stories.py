@@ -7,7 +7,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from local.simulator.history import Journey, JourneyEvent, local_time
 from local.simulator.journeys import natural
@@ -80,36 +80,65 @@ def read(path: Path, seed: int) -> list[Story]:
     """The journeys of a file: JSON lines of `{courier, number, events: [{at, status_code, text}]}`, `at` in ISO 8601 with its zone.
 
     Raises:
-        ValueError: a line is not such a journey; the message names it.
+        ValueError: a line is not such a journey; the message names line and field.
     """
     rng = random.Random(f"{seed}/bench")
     stories = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-            events = [
-                JourneyEvent(
-                    _epoch(each["at"]),
-                    str(each["status_code"]),
-                    each["text"],
-                    each["text"],
-                    Place(),
-                )
-                for each in data["events"]
-            ]
-            journey = Journey(tuple(sorted(events, key=lambda event: event.at)))
-            stories.append(_story(data["courier"], data["number"], journey, rng.uniform(*REGISTERED)))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"{path}, line {number}: {type(error).__name__}: {error}") from error
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if line.strip():
+            try:
+                stories.append(_read(line, rng))
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
     return stories
 
 
-def _epoch(text: str) -> float:
-    time = datetime.fromisoformat(text)
+def _read(line: str, rng: random.Random) -> Story:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError("a journey is an object of courier, number and events")  # noqa: TRY004 - what is wrong is the file
+    events = data.get("events")
+    if not isinstance(events, list) or not events:
+        raise ValueError("events: a list of one event at least")
+    journey = Journey(
+        tuple(sorted((_told(each, index) for index, each in enumerate(events)), key=lambda told: told.at))
+    )
+    courier, number = _text(data, "courier"), _text(data, "number")
+    return _story(courier, number, journey, rng.uniform(*REGISTERED))
+
+
+def _told(event: object, index: int) -> JourneyEvent:
+    where = f"events[{index}]."
+    if not isinstance(event, dict):
+        raise ValueError(f"{where.rstrip('.')}: an object of at, status_code and text")  # noqa: TRY004 - as above
+    text = event.get("text") or ""
+    if not isinstance(text, str):
+        raise ValueError(f"{where}text: a text")  # noqa: TRY004 - as above
+    return JourneyEvent(
+        _epoch(_text(event, "at", where), where), _text(event, "status_code", where), text, text, Place()
+    )
+
+
+def _text(data: dict[str, Any], name: str, where: str = "") -> str:
+    """A field as text; a code may be a number, too."""
+    value = data.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{where}{name}: a text that is not empty")
+    return value.strip()
+
+
+def _epoch(text: str, where: str) -> float:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{where}at: a time in ISO 8601, such as 2026-03-01T09:12:00+08:00") from error
     if time.tzinfo is None:
-        raise ValueError(f"a time needs its zone: {text}")
+        raise ValueError(f"{where}at: a time needs its zone, such as +08:00")
     return time.timestamp()
 
 

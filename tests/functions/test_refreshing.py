@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.functions.conftest import App
-    from waybill.shipments import Link
 
 NOW = 1_700_000_000.0
 

@@ -44,6 +44,9 @@ class Recording:
     def saw(self, before: Parcel, after: Parcel) -> None:
         self._policy.saw(before, after)
 
+    def ended(self, calls: int, lasted: float) -> None:
+        self._policy.ended(calls, lasted)
+
 
 def nothing() -> None:
     """No progress is shown."""
@@ -147,7 +150,7 @@ def journeys(folder: Path, *lines: dict[str, Any]) -> Path:
     return path
 
 
-JOURNEY = {
+JOURNEY: dict[str, Any] = {
     "courier": "yuantong",
     "number": "YT0000001",
     "events": [
@@ -173,24 +176,64 @@ def test_journeys_of_a_file_are_replayed_and_written_down(
     assert "fixed-31min" in capsys.readouterr().out
 
 
+def changed(**fields: Any) -> dict[str, Any]:
+    """The journey, with fields of its second event changed."""
+    events = [dict(each) for each in JOURNEY["events"]]
+    events[1] |= fields
+    return {**JOURNEY, "events": events}
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "field"),
     [
-        {**JOURNEY, "events": []},
-        {"courier": "jd"},
-        {**JOURNEY, "events": [{"at": "soon", "status_code": "5"}]},
+        ({**JOURNEY, "events": []}, "events"),
+        ({**JOURNEY, "events": ["5"]}, "events[0]"),
+        ({"courier": "jd"}, "events"),
+        ({**JOURNEY, "courier": None}, "courier"),
+        ({**JOURNEY, "number": " "}, "number"),
+        (changed(at="soon"), "events[1].at"),
+        (changed(at="2026-03-02T07:30:00"), "zone"),
+        (changed(status_code=None), "events[1].status_code"),
+        (changed(text=7), "events[1].text"),
     ],
 )
-def test_a_file_that_is_no_journeys_is_refused_by_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: dict[str, Any]
+def test_a_file_that_is_no_journeys_is_refused_by_line_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: dict[str, Any], field: str
 ) -> None:
     assert bench.main(["--journeys", str(journeys(tmp_path, JOURNEY, line)), "--out", str(tmp_path)]) == 2
-    assert "line 2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "line 2" in said
+    assert field in said
 
 
-def test_times_of_a_file_without_a_zone_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    naive = {**JOURNEY, "events": [{"at": "2026-03-01T18:12:00", "status_code": "103", "text": "已揽收"}]}
-    assert bench.main(["--journeys", str(journeys(tmp_path, naive)), "--out", str(tmp_path)]) == 2
-    assert "zone" in capsys.readouterr().err
+def test_a_line_that_is_not_json_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "journeys.jsonl"
+    path.write_text("\n[1\n", encoding="utf-8")
+    assert bench.main(["--journeys", str(path), "--out", str(tmp_path)]) == 2
+    assert "line 2: not JSON" in capsys.readouterr().err
+
+
+def test_order_zone_spelling_of_codes_and_blank_lines_of_a_file_do_not_matter(tmp_path: Path) -> None:
+    plain = stories.read(journeys(tmp_path, JOURNEY), 1)
+    events = list(reversed(JOURNEY["events"]))
+    events[0] = {**events[0], "at": "2026-03-02T04:40:00Z", "status_code": 301}
+    path = tmp_path / "odd.jsonl"
+    path.write_text(f"\n{json.dumps({**JOURNEY, 'events': events})}\n\n", encoding="utf-8-sig")
+    assert stories.read(path, 1) == plain
+
+
+def test_a_number_that_is_used_again_is_another_parcel(tmp_path: Path) -> None:
+    told = stories.read(journeys(tmp_path, JOURNEY, JOURNEY), 1)
+    score = replay("any", Fixed(1860, 1), told, nothing)
+    assert (score.parcels, score.locks) == (2, 0)
+    assert len(score.delays["delivered"]) == 2
+
+
+def test_unknown_codes_and_journeys_without_an_end_are_replayed(tmp_path: Path) -> None:
+    path = journeys(
+        tmp_path, changed(status_code="1099"), {**JOURNEY, "number": "2", "events": JOURNEY["events"][:2]}
+    )
+    assert bench.main(["--journeys", str(path), "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "schedule.json").read_text())
+    assert all(row["locks"] == 0 for row in rows)
+    assert {row["delay_seconds"]["available_for_pickup"]["p95"] for row in rows} == {None}

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -53,6 +53,9 @@ PACES: Final = {
     "last_road":   ( 0.10,  0.30,  0.40,  0.40,  0.30,  0.20,  0.10,  0.05,  0.02,  0.01, 0.003),
     "station":     ( 0.20,  0.60,  0.80,  0.60,  0.50,  0.50,  0.30,  0.10,  0.03,  0.01, 0.003),
     "transit":     ( 0.15,  0.30,  0.40,  0.35,  0.30,  0.25,  0.15,  0.08,  0.03,  0.01, 0.003),
+    "transit_2":   ( 0.15,  0.30,  0.40,  0.35,  0.30,  0.25,  0.15,  0.08,  0.03,  0.01, 0.003),
+    "transit_3":   ( 0.15,  0.30,  0.40,  0.35,  0.30,  0.25,  0.15,  0.08,  0.03,  0.01, 0.003),
+    "far_transit": ( 0.15,  0.30,  0.40,  0.35,  0.30,  0.25,  0.15,  0.08,  0.03,  0.01, 0.003),
     "redirected":  ( 0.02,  0.10,  0.20,  0.20,  0.20,  0.15,  0.10,  0.05,  0.02,  0.01, 0.003),
     "handed_over": ( 0.01,  0.01,  0.02,  0.03,  0.05,  0.05,  0.05,  0.02, 0.005, 0.002, 0.001),
     "on_tour":     ( 0.10,  0.25,  0.30,  0.35,  0.40,  0.30,  0.15,  0.08,  0.03,  0.01, 0.003),
@@ -96,7 +99,10 @@ LEGS: Final = {
     "city":        Leg("near_recipient",   ROAD,       TOUR,    {"last_road": 55, "city": 5, "station": 30}),
     "last_road":   Leg("near_recipient",   ALWAYS,     TOUR,    {"station": 75, "city": 5, "last_road": 5}),
     "station":     Leg("tour_due",         ROAD,       TOUR,    {"road": 10, "station": 5}),
-    "transit":     Leg("near_recipient",   ROAD,       TOUR,    {"transit": 25, "road": 15, "city": 10}),
+    "transit":     Leg("under_way",        ROAD,       TOUR,    {"transit_2": 50, "road": 25, "city": 10}),
+    "transit_2":   Leg("under_way",        ROAD,       TOUR,    {"transit_3": 30, "road": 15, "city": 10}),
+    "transit_3":   Leg("near_recipient",   ROAD,       TOUR,    {"far_transit": 25, "road": 15, "city": 10}),
+    "far_transit": Leg("near_recipient",   ROAD,       TOUR,    {"far_transit": 25, "road": 15, "city": 10}),
     "redirected":  Leg("under_way",        ROAD,       TOUR,    {"road": 70, "transit": 20}),
     "handed_over": Leg("with_another",     ROAD,       DOOR,    {"road": 20, "station": 20}),
     "on_tour":     Leg("on_tour",          ROAD,       DOOR,    {"station": 2}),
@@ -108,19 +114,30 @@ LEGS: Final = {
 }
 # fmt: on
 
+RARE: Final = 0.3
+"""Ninths of the full rate at hours in which the rhythms have none: what is rare can still be learned."""
+
 WEEKEND: Final = 0.75
 """The rate on Saturdays and Sundays."""
 
 TRUST: Final = 5.0
 """How many lines of a cell weigh as much as the table."""
 
-FLOOR: Final = 0.2
+FLOOR: Final = 0.1
 """Learning never makes a rate slower than this part of the table: else what was not seen for a while would not be looked for."""
 
 STEP: Final = HOUR / 4
 
+FAIR: Final = (4 * HOUR, 1.5, 0.95)
+"""A journey may cost a call every so often, and so many more for its beginning and end; so much of that is spent."""
+PURSE: Final = 50.0
+"""Journeys that cost twice what is fair, until a call is e times as dear."""
+DEARNESS: Final = (0.7, 3.0)
+"""Within these bounds calls become cheaper and dearer."""
+
 DEPARTED: Final = re.compile(
-    "离开|发往|发出|发车|下一站|\\b(left|sent|departed|on its way)\\b", re.IGNORECASE
+    "离开|发往|发出|发车|装车|封车|起飞|运往|开往|前往|下一站|\\b(left|sent|departed|departure|outbound|on its way)\\b",
+    re.IGNORECASE,
 )
 """How couriers word that a parcel has left a place; all else is an arrival."""
 
@@ -147,6 +164,7 @@ _BY_SUBSTATUS: Final = {
     "customs_in_progress": "customs",
     "customs_cleared": "customs",
 }
+_TRANSIT: Final = ("transit", "transit_2", "transit_3", "far_transit")
 _KIND: Final = len(AGES) + 1
 _DAY: Final = _KIND + 2
 _HOUR: Final = _DAY + 7
@@ -181,10 +199,27 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What one courier's journeys have taught, by leg, on top of what all couriers' have (`common`)."""
+    """What one courier's journeys have taught, by leg, on top of what all couriers' have (`common`).
+
+    `overspent` is what journeys that are over have cost more than is fair, in journeys; all couriers share one purse.
+    """
 
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     common: Learned | None = None
+    overspent: float = 0.0
+
+    @property
+    def dearness(self) -> float:
+        """How much dearer than its price a call is, for journeys to cost what is fair."""
+        return math.exp((self.common or self).overspent / PURSE)
+
+    def over(self, calls: int, lasted: float) -> Learned:
+        """With one more journey at its end: what it cost, and its seconds from registration until the end was seen."""
+        every, more, part = FAIR
+        fair = (lasted / every + more) * part
+        cheapest, dearest = (PURSE * math.log(each) for each in DEARNESS)
+        overspent = min(max(self.overspent + calls / fair - 1, cheapest), dearest)
+        return replace(self, overspent=overspent)
 
     def after(self, stay: Stay) -> Learned:
         """With one more stay."""
@@ -208,11 +243,11 @@ class Learned:
         if stay.then:
             onward[stay.then] = onward.get(stay.then, 0.0) + 1
         changed = Tally(tuple(seen), tuple(expected), onward)
-        return Learned({**self.tallies, stay.leg: changed}, self.common)
+        return replace(self, tallies={**self.tallies, stay.leg: changed})
 
     def to_dict(self) -> dict[str, Any]:
-        """A few hundred bytes a leg."""
-        return {
+        """A few hundred bytes a leg; what was overspent beside the legs, under `journeys`."""
+        legs: dict[str, Any] = {
             leg: {
                 "seen": [round(each, 1) for each in tally.seen],
                 "expected": [round(each, 2) for each in tally.expected],
@@ -220,6 +255,7 @@ class Learned:
             }
             for leg, tally in self.tallies.items()
         }
+        return {**legs, "journeys": {"overspent": round(self.overspent, 3)}} if self.overspent else legs
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -233,7 +269,8 @@ class Learned:
                 )
                 for leg, each in data.items()
                 if leg in LEGS and len(each["seen"]) == len(each["expected"]) == _CELLS
-            }
+            },
+            overspent=float(data.get("journeys", {}).get("overspent", 0.0)),
         )
 
 
@@ -285,7 +322,7 @@ def _mixed(usual: Mapping[str, float], seen: Mapping[str, float]) -> Mapping[str
 
 
 _LEVELS: Final = {
-    rhythm: tuple(max(int(digit), 0.1) / 9 for digit in rhythm)
+    rhythm: tuple(max(int(digit), RARE) / 9 for digit in rhythm)
     for rhythm in (COLLECTION, ROAD, ALWAYS, TOUR, DOOR, COUNTER, OFFICE)
 }
 _WEEK: Final = (1.0,) * 5 + (WEEKEND,) * 2
@@ -323,10 +360,11 @@ def leg_of(lines: list[Event]) -> str:
     departed = bool(DEPARTED.search(newest.text))
     if any(line.substatus == "arrived_destination_city" for line in lines):
         return "station" if leg == "transit" and not departed else "last_road"
+    nth = sum(line.substatus in {None, "line_haul"} and line.status == "in_transit" for line in lines)
     if leg == "hub" or departed:
         leg = "road" if departed else "hub"
-        return f"far_{leg}" if sum(line.substatus == "line_haul" for line in lines) > FAR else leg
-    return leg
+        return f"far_{leg}" if nth > FAR else leg
+    return _TRANSIT[min(max(nth, 1), len(_TRANSIT)) - 1]
 
 
 def stays(before: Parcel, after: Parcel, offset: float) -> list[Stay]:

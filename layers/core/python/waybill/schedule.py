@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 GAP: Final = 1860.0
 """The least time between two calls; the caller's `allowed_at` may demand more."""
-PRICE: Final = 0.10
+PRICE: Final = 0.11
 """What a call costs, in hours that one piece of news waits unseen."""
 LONGEST: Final = 36 * HOUR
 """No parcel under way is left alone for longer."""
 JITTER: Final = 0.04
 """Of the wait, at most: spread by the number's hash, so that parcels of one morning do not come due in one minute."""
 
-ASLEEP: Final = 0.02
-"""News between 23 and 7 o'clock local time waits for somebody who sleeps."""
-AWAKE: Final = (7, 23)
+ASLEEP: Final = 0.2
+"""News between 23 and 6 o'clock local time waits for somebody who sleeps; what came in the evening is looked for once before."""
+AWAKE: Final = (6, 23)
 
 WORTH: Final = {"returning": 0.4, "cancelling": 0.4}
 """News of these legs is worth less than other news, of which an hour of waiting is an hour: no recipient waits for it any more."""
@@ -155,7 +155,7 @@ def _worth_a_call(parcel: Parcel, leg: str, since: float, watch: Watch, learned:
     The parcel may have moved on by more than one leg, unseen: its probability flows from leg to leg, and out of them as news.
     """
     begin = watch.checked_at or 0.0
-    offset, price, arrives = offset_of(parcel), PRICE / watch.waits, _arrival(parcel)
+    offset, price, arrives = offset_of(parcel), PRICE * learned.dearness / watch.waits, _arrival(parcel)
     rates: dict[str, Rate] = {leg: Rate(leg, learned)}
     stages = [Stage(rates[leg], since, 1.0)]
     onward: dict[str, Stage] = {}
