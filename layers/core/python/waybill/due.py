@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from waybill.errors import StoreUnavailable
 from waybill.shipments import Link
 from waybill.table import served
 
@@ -47,7 +48,7 @@ class DueIndex:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def claim(self, due: Due, until: float) -> bool:
-        """Have the parcel due at `until` instead; False where somebody claimed or rescheduled it since it was read."""
+        """Have the parcel due at `until` instead; False where somebody claimed or rescheduled it, or is about to."""
         try:
             served(
                 lambda: self._dynamodb.update_item(
@@ -63,6 +64,10 @@ class DueIndex:
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, self._dynamodb.exceptions.TransactionConflictException):
+                return False
+            raise
         return True
 
     def _page(self, shard: str, now: float, page: int, start: dict[str, Any]) -> QueryOutputTypeDef:

@@ -93,6 +93,14 @@ class Following:
             elif not partly:
                 stays = pace.stays(before.parcel, parcel, schedule.offset_of(parcel))
                 self.lessons.add(link.courier, stays)
+                if (
+                    parcel.terminal
+                    and not before.parcel.terminal
+                    and before.tracked.registered_at is not None
+                ):
+                    # The later look at a signature is still to come.
+                    lasted = checked_at - before.tracked.registered_at
+                    self.lessons.over(before.tracked.looks + 2, lasted)
                 return
         raise StoreUnavailable("Too many change this parcel at once. Ask again.", retry_after=1)
 
@@ -109,6 +117,7 @@ class Following:
             tracked,
             checked_at=known.fetched_at,
             misses=0 if merged.events else known.misses,
+            looks=tracked.looks + 1,
             sequence=known.sequence,
             status=merged.status,
             terminal=merged.terminal,
@@ -134,7 +143,7 @@ class Following:
         planned = schedule.next_check(parcel, now, watch, learned)
         if planned is None:
             ended = schedule.end(parcel, now, watch) or "expired"
-            return replace(stopped(quiet, ended, now), registered_at=None)
+            return replace(stopped(quiet, ended, now), registered_at=None, looks=0)
         at, reason = planned
         return replace(
             quiet,

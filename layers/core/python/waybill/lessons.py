@@ -1,5 +1,7 @@
 """What stays have taught, in the Tracking table: `LEARNED#<courier>` and, of all couriers together, `LEARNED#*`; a row a leg.
 
+What journeys cost is one row more, of all couriers together.
+
 Statistics: a line may get lost where two containers count at once, and a container may plan for a while with what it read before.
 """
 
@@ -28,6 +30,7 @@ ALL: Final = "*"
 KEPT: Final = HOUR
 """So long, in service time, what was read is planned with."""
 TRIES: Final = 2
+_JOURNEYS: Final = "journeys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,21 @@ class Lessons:
             finally:
                 self._counting.release()
 
+    def over(self, calls: int, lasted: float) -> None:
+        """Count a journey at its end: what it cost, and its seconds from registration until that end was seen.
+
+        Tried once more and then dropped, as with stays.
+        """
+        for fresh in (False, True):
+            try:
+                common = self._rows(ALL, fresh=fresh)
+                counted = _counted(common, common.learned.over(calls, lasted), (_JOURNEYS,))
+                if transacted(self._dynamodb, [self._put(ALL, _JOURNEYS, counted)], lambda _: None, TRIES):
+                    self._read[ALL] = counted
+                    return
+            except StoreUnavailable:
+                return
+
     def _taken(self) -> dict[str, list[Stay]]:
         taken: dict[str, list[Stay]] = {}
         while self._pending:
@@ -111,7 +129,7 @@ class Lessons:
             "pk": {"S": f"LEARNED#{scope}"},
             "sk": {"S": leg},
             "revision": {"N": str(revision)},
-            "tally": {"S": json.dumps(row.learned.to_dict()[leg])},
+            "tally": {"S": json.dumps(row.learned.to_dict().get(leg, {}))},
         }
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
