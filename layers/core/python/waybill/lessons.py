@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import HOUR, StoreUnavailable
@@ -51,7 +51,7 @@ class Lessons:
         self._now = now
         self._read: dict[str, _Read] = {}
         self._pending: deque[tuple[str, Stay]] = deque()
-        self._counting, self._reading = Lock(), Lock()
+        self._counting, self._reading = Lock(), RLock()
 
     def of(self, courier: str) -> Learned:
         """What is learned of a courier, over what is learned of all. Where that cannot be read, the tables have to do."""
