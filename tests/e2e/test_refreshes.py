@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-import psutil
-import pytest
+import httpx
 
+from tests.proofs import Proof, report, wait_for_the_end
 from tests.simulators import wait_until
-from waybill.clock import Clock
-from waybill.shipments import Link
-from waybill.tracked import shard_of
+from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.e2e.conftest import StartStack
     from tests.stacks import RunningStack
 
 
-def processes(stack: RunningStack, function: str) -> list[psutil.Process]:
-    """The processes of one function."""
-    found = []
-    for child in psutil.Process(stack.process.pid).children():
-        with suppress(psutil.NoSuchProcess):  # one that has just ended
-            if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == f"waybill-local-{function}":
-                found.append(child)
-    return found
-
-
-def clock_of(stack: RunningStack) -> Clock:
-    wait_until(lambda: bool(processes(stack, "DispatchFunction")))
-    return Clock.parse(processes(stack, "DispatchFunction")[0].environ()["WAYBILL_CLOCK"])
-
-
-def put_due(stack: RunningStack, *numbers: str) -> None:
-    table, due_at = stack.output("TrackingTable"), round(clock_of(stack).now(), 3)
-    client = stack.aws("dynamodb")
-    for number in numbers:
-        client.put_item(
-            TableName=table,
-            Item={
-                "pk": {"S": f"PARCEL#yuantong#{number}"},
-                "sk": {"S": "PARCEL"},
-                "due_shard": {"S": shard_of(Link("yuantong", number))},
-                "due_at": {"N": repr(due_at)},
-            },
-        )
+def register(stack: RunningStack, *numbers: str) -> None:
+    shipments = [
+        {"order_id": f"r-{number}", "tracking_number": number, "courier": "yuantong"} for number in numbers
+    ]
+    with stack.client() as client:
+        answer = client.post("/v1/shipments/batch", json={"shipments": shipments})
+    assert answer.json()["registered"] == len(numbers), answer.text
 
 
 def asked(stack: RunningStack) -> set[str]:
@@ -57,7 +33,7 @@ def asked(stack: RunningStack) -> set[str]:
 
 def test_what_is_due_is_asked_about_without_anybody_asking(fast_stack: RunningStack) -> None:
     numbers = {f"YT71{each:011}" for each in range(25)}
-    put_due(fast_stack, *numbers)
+    register(fast_stack, *numbers)
     wait_until(lambda: numbers <= asked(fast_stack), 60)
 
 
@@ -87,23 +63,88 @@ def test_a_message_that_nobody_can_read_comes_back(fast_stack: RunningStack) -> 
     sqs.purge_queue(QueueUrl=url)
 
 
-@pytest.mark.parametrize("function", ["RefreshFunction", "DispatchFunction"])
-def test_functions_that_are_killed_again_and_again_lose_no_parcel(
-    fast_stack: RunningStack, function: str
-) -> None:
-    mark = "2" if function == "RefreshFunction" else "3"
-    numbers = {f"YT7{mark}{each:011}" for each in range(30)}
-    put_due(fast_stack, *numbers)
-    kills = 0
-    deadline = time.monotonic() + 90
-    while not numbers <= asked(fast_stack):
-        assert time.monotonic() < deadline, f"not asked about: {numbers - asked(fast_stack)}"
-        if kills < 5:
-            for process in processes(fast_stack, function)[:1]:
-                with suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL)
-                    kills += 1
-    assert kills > 0
+def test_parcels_go_to_their_end_and_everything_is_stored_once_and_booked(start_stack: StartStack) -> None:
+    with start_stack(SIM_SPEED="6000") as stack:
+        proof = Proof(stack)
+        proof.register(24, seed=1)
+        wait_for_the_end(proof, 300)
+        told = report(proof)
+        shown = shipments(stack)
+    assert told["wrong"] == {}
+    assert told["violations"] == []
+    assert told["asked_after_the_end"] == {}
+    assert (told["ledger"]["billed"], told["ledger"]["calls"]) == (told["bill"], told["calls"])
+    assert told["ledger"]["unknown"] == 0
+    assert {ship["next_check"]["at"] for ship in shown} == {None}
+    assert {ship["next_check"]["reason"] for ship in shown} == {"delivered", "returned"}
+
+
+def test_twenty_kills_of_worker_and_dispatch_lose_nothing_and_lock_nothing(start_stack: StartStack) -> None:
+    with start_stack(SIM_SPEED="6000") as stack:
+        proof = Proof(stack)
+        proof.register(24, seed=2)
+        wait_for_the_end(proof, 400, kills=20, seed=2)
+        told = report(proof)
+    unclear = told["ledger"]["unknown"]
+    assert told["kills"]["dispatch"] >= 5
+    assert told["kills"]["refresh"] >= 5
+    assert told["wrong"] == {}
+    assert told["violations"] == []
+    assert abs(told["ledger"]["billed"] - told["bill"]) <= unclear
+    assert abs(told["ledger"]["calls"] - told["calls"]) <= unclear
+
+
+def test_without_quota_one_probe_an_interval_is_made_whatever_is_due(start_stack: StartStack) -> None:
+    with start_stack(SIM_SPEED="600") as stack:
+        faults = f"{stack.simulator}/_sim/faults"
+        httpx.put(faults, json={"code": "601", "rate": 1}, trust_env=False, verify=NO_TLS)
+        register(stack, "YT7500000000000")
+        wait_until(lambda: circuit(stack) is not None, 30)
+        numbers = [f"YT76{each:011}" for each in range(60)]
+        register(stack, *numbers)
+        wait_until(lambda: wait_of(stack) >= 1800, 60)
+        first, *probes = taken_at(stack)
+        assert len(probes) >= 5
+        waits = [60 * 2**each for each in range(len(probes))]
+        spent = [later - earlier for earlier, later in pairwise([first, *probes])]
+        assert all(gone >= min(wait, 1800) for gone, wait in zip(spent, waits, strict=True)), spent
+        with stack.client() as client:
+            answer = client.post("/v1/track", json={"expCode": "yuantong", "expNo": "YT7700000000001"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "UPSTREAM_UNAVAILABLE")
+            assert int(answer.headers["Retry-After"]) <= 1800
+        httpx.delete(faults, trust_env=False, verify=NO_TLS)
+        answered = {*numbers, "YT7500000000000"}
+        wait_until(
+            lambda: answered <= {call["number"] for call in stack.calls() if call["code"] == "200"}, 90
+        )
+        assert circuit(stack) is None
+
+
+def circuit(stack: RunningStack) -> Any:
+    answer = stack.aws("dynamodb").get_item(
+        TableName=stack.output("CacheTable"), Key={"pk": {"S": "CIRCUIT"}}, ConsistentRead=True
+    )
+    return answer.get("Item")
+
+
+def wait_of(stack: RunningStack) -> float:
+    opened = circuit(stack)
+    return float(opened["wait"]["N"]) if opened else 0.0
+
+
+def taken_at(stack: RunningStack) -> list[float]:
+    """When the slot of each call was taken, as the ledger has it."""
+    answer = stack.aws("dynamodb").scan(
+        TableName=stack.output("TrackingTable"),
+        FilterExpression="begins_with(pk, :call)",
+        ExpressionAttributeValues={":call": {"S": "CALL#"}},
+    )
+    return sorted(float(item["at"]["N"]) for item in answer["Items"])
+
+
+def shipments(stack: RunningStack) -> list[dict[str, Any]]:
+    with stack.client() as client:
+        return list(client.get("/v1/shipments?limit=100").json()["shipments"])
 
 
 def test_queues_serve_on_after_a_restart(
@@ -112,5 +153,5 @@ def test_queues_serve_on_after_a_restart(
     state = tmp_path_factory.mktemp("state")
     for number in ("YT7400000000001", "YT7400000000002"):
         with start_stack(state, SIM_SPEED="600") as stack:
-            put_due(stack, number)
+            register(stack, number)
             wait_until(lambda stack=stack, number=number: number in asked(stack), 60)  # type: ignore[misc]  # mypy cannot infer a lambda with a default

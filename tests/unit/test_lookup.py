@@ -212,6 +212,16 @@ def test_every_call_is_reported_with_what_it_came_to() -> None:
     assert {(call.courier, call.member) for call in scene.calls} == {("yuantong", "member")}
 
 
+def test_who_wants_news_since_a_time_is_content_with_what_another_fetched_later() -> None:
+    """Two workers with the same message, the second of them after the gap."""
+    scene = Scene()
+    first = scene.ask(since=0.0)
+    scene.time += GAP + 1
+    assert scene.ask(since=0.0).source == "cache"
+    assert scene.ask(since=first.fetched_at).source == "live"
+    assert len(scene.queries) == 2
+
+
 def test_a_destination_asks_for_a_forecast() -> None:
     scene = Scene()
     scene.ask(to="北京朝阳")

@@ -82,11 +82,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One caller's question. `tail` is the keyed hash of the phone's last four digits, None without a phone."""
+    """One caller's question. `tail` is the keyed hash of the phone's last four digits, None without a phone.
+
+    Fresh is what the rules say, or not older than `max_age`, or fetched later than `since`.
+    """
 
     member: str
     tail: str | None = None
     max_age: float | None = None
+    since: float | None = None
     phone_bound: bool = False
 
 
@@ -124,12 +128,18 @@ def decide(known: Known | None, ask: Ask, now: float) -> Decision:
             return Refuse(refusal(known.outcome, until - now))
         return Fly() if bound else _wrong_phone(known, ask, now) or Fly()
     age = now - known.fetched_at
-    if age <= ask.max_age if ask.max_age is not None else now < known.fresh_until:
+    if _fresh(known, ask, age, now):
         return Serve("cache", _why_fresh(known.parcel))
     may_call = now >= known.next_allowed_at
     if may_call and (bound or not _wrong_phone(known, ask, now)):
         return Fly()
     return Serve("stale", "phone_not_accepted" if may_call else _why_stale(known, known.parcel))
+
+
+def _fresh(known: Known, ask: Ask, age: float, now: float) -> bool:
+    if ask.since is not None:
+        return known.fetched_at > ask.since
+    return age <= ask.max_age if ask.max_age is not None else now < known.fresh_until
 
 
 def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:

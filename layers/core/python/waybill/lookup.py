@@ -65,8 +65,8 @@ class Store(Protocol):
 class Wanted:
     """What a caller asks: a courier, a normalised number, on whose behalf. `tail` is the phone's last four digits.
 
-    `max_age`: the oldest answer that will do, in seconds; None leaves it to the rules. What is not `followed` any more is told
-    from what is known, without a call. `cause` is what the ledger books a call under.
+    `max_age`: the oldest answer that will do, in seconds; `since`: any that was fetched later will do. None of both leaves it
+    to the rules. What is not `followed` any more is told from what is known, without a call. `cause` is for the ledger.
     """
 
     courier: Courier
@@ -75,6 +75,7 @@ class Wanted:
     tail: str | None = None
     lang: Lang = "zh"
     max_age: float | None = None
+    since: float | None = None
     origin: str = ""
     to: str = ""
     followed: bool = True
@@ -167,7 +168,7 @@ class Lookup:
         hashed = None
         if wanted.tail and (bound or flies or (known is not None and known.tails)):
             hashed = self.tail_hash(wanted.courier.code, wanted.number, wanted.tail)
-        return Ask(wanted.member, hashed, wanted.max_age, phone_bound=bound)
+        return Ask(wanted.member, hashed, wanted.max_age, wanted.since, phone_bound=bound)
 
     def _admit(self, wanted: Wanted, known: Known | None, ask: Ask, now: float) -> None:
         """Before a phone-bound parcel is shown to a member that has not shown this tail before, its tries are counted.

@@ -111,7 +111,7 @@ class Refresh:
             member=ship.member,
             tail=tail,
             lang=said.lang,
-            max_age=0,
+            since=tracked.checked_at or 0.0,
             origin=said.origin,
             to=said.to,
             cause=SCHEDULE,
