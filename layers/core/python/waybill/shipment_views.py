@@ -241,7 +241,7 @@ def _next_check(ship: Shipment, tracked: Tracked) -> NextCheck:
     courier, standing = find(ship.courier), ship.standing
     bound = tracked.phone_bound or (courier is not None and courier.requires_phone)
     seen = standing.as_of > 0 and ship.registration.tail is not None
-    if bound and not seen and tracked.checked_at is not None:
+    if bound and not seen:
         at, reason = None, "phone_needed"
     elif ship.completed_at is not None and at is not None:
         at, reason = None, "nobody_waits"
