@@ -48,6 +48,8 @@ class Options:
     # As good as none unless one is wanted: a limit would be felt by load tests only.
     member_rate: int
     cors_origin: str
+    # Off, only what callers ask is asked: for who wants to see each call, or to pay for none that nobody asked for.
+    schedule: bool
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -80,6 +82,7 @@ class Options:
             python_runtime=environ.get("WAYBILL_RUNTIME_CLIENT", "") == "python",
             member_rate=int(_number(environ, "WAYBILL_MEMBER_RATE", 5000, 1, 5000)),
             cors_origin=environ.get("WAYBILL_CORS_ORIGIN", "").strip(),
+            schedule=_switch(environ, "WAYBILL_SCHEDULE"),
         )
 
 
@@ -94,6 +97,13 @@ def _number(environ: Mapping[str, str], name: str, default: float, least: float,
     if not least <= number <= most:
         raise SetupError(f"{name} is {text!r}: it has to be a number from {least:g} to {most:g}.")
     return number
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip() or "on"
+    if text not in {"on", "off"}:
+        raise SetupError(f"{name} is {text!r}: it has to be on or off.")
+    return text == "on"
 
 
 def _real_credentials(environ: Mapping[str, str]) -> Credentials | None:

@@ -92,7 +92,7 @@ class Stack:
             await _answering(simulator, f"{self.ready['simulator']}/_sim/clock")
         await self._start_front(deployed, runner.usage_keys)
         for function in plan.functions:
-            if function.every is not None:
+            if function.every is not None and self._options.schedule:
                 pause = pause_of(function.every, self._clock.speed)
                 ticking = asyncio.create_task(tick(runner, function.name, pause, self._clock))
                 self._ends.push_async_callback(_end_task, ticking)

@@ -77,6 +77,8 @@ class MemorySlots:
         stands = self.leases.get(key)
         if _seen(standing) != _seen(stands):
             return (slot, None) if stands == wanted else (None, stands)
+        if probe and self.opened is None:
+            probe, slot = None, replace(slot, probe=False)
         if probe and self.opened != probe[0]:
             raise CircuitOpen("another is the probe", retry_after=60)
         for budget, shard in shards:

@@ -51,8 +51,10 @@ def test_a_shipment_is_shown_as_it_was_registered(member: NewMember) -> None:
         metadata={"shop": "7", "note": "易碎 📦"},
     )
     assert made.pop("id").startswith("shp_")
+    assert made["next_check"].pop("at") == made["created_at"], "it is due at once"
     assert made.pop("created_at") == made.pop("updated_at")
     assert made == {
+        "next_check": {"reason": "first_look", "text": "first look"},
         "order_id": order,
         "tracking_number": number,
         "courier": {"code": "yuantong", "name": "YTO Express"},
@@ -177,7 +179,7 @@ def test_a_patch_changes_what_it_names_and_null_takes_away(member: NewMember) ->
     patch: dict[str, Any] = {"metadata": {"drop": None, "change": "4", "new": "5"}, "lang": "en"}
     changed = client.patch(at(order), content=json.dumps(patch), headers=merge).json()
     assert changed["metadata"] == {"keep": "1", "change": "4", "new": "5"}
-    same = {"metadata", "lang", "courier", "status_name", "notify", "updated_at"}
+    same = {"metadata", "lang", "courier", "status_name", "notify", "next_check", "updated_at"}
     assert {name: changed[name] for name in changed.keys() - same} == {
         name: made[name] for name in made.keys() - same
     }

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.stacks import ROOT
+
 Resources = dict[str, dict[str, Any]]
 
 EVERY_FUNCTION = {
@@ -460,8 +462,8 @@ def test_an_alarm_says_what_is_wrong_tells_somebody_and_is_quiet_at_night(resour
 METRICS = {
     ("UpstreamConfiguration", "waybill-query"),
     ("UpstreamConfiguration", "waybill-refresh"),
-    ("BudgetWarning", "waybill-query"),
-    ("BudgetWarning", "waybill-refresh"),
+    ("BudgetWarnings", "waybill-query"),
+    ("BudgetWarnings", "waybill-refresh"),
     ("CircuitOpen", "waybill-dispatch"),
     ("RefreshLag", "waybill-dispatch"),
 }
@@ -484,6 +486,8 @@ def test_alarms_of_our_own_metrics_watch_them_under_the_names_of_the_functions(
     watched = {(alarm["MetricName"], alarm["Dimensions"][0]["Value"]) for alarm in own}
     assert watched == METRICS
     assert {service for _, service in METRICS} <= services
+    counted = re.findall(r'add_metric\("(\w+)"', (ROOT / "layers/core/python/waybill/observe.py").read_text())
+    assert {name for name, _ in METRICS} <= set(counted)
 
 
 def test_the_operator_is_subscribed_only_when_an_address_is_given(

@@ -267,6 +267,21 @@ def test_no_call_starts_so_late_that_the_function_would_not_live_to_see_its_answ
     assert len(scene.queries) == 1
 
 
+def test_what_the_courier_has_forgotten_and_we_may_keep_no_longer_is_pending_again() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.says = [NoResult()] * 3
+    for _ in range(3):
+        scene.time += 21 * DAY
+        found = scene.ask(max_age=0.0)
+    assert (found.source, found.parcel.events) == ("live", ())
+
+
+def test_when_an_answer_was_fetched_is_known_as_it_is_read_back() -> None:
+    scene = Scene(time=1_800_000_000.1234567)
+    assert scene.ask().fetched_at == round(scene.time, 3)
+
+
 def test_an_answer_older_than_it_may_be_kept_is_not_served() -> None:
     scene = Scene(says=[None, OutcomeUnknown()])
     scene.ask()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.simulator.rules import Bill
+from tests.doubles import MemorySlots
 from tests.unit.scenes import GAP, NUMBER, Scene
 from waybill import budgets
 from waybill.billing import UNCHARGED
@@ -22,9 +24,15 @@ from waybill.errors import (
     NotSent,
     OutcomeUnknown,
     QuotaExhausted,
+    StoreUnavailable,
     UpstreamError,
     UpstreamUnavailable,
 )
+
+if TYPE_CHECKING:
+    from waybill.calls import Call
+    from waybill.lease import Lease
+    from waybill.slots import Slot
 
 NOON = datetime.fromisoformat("2026-11-22T12:00:00+08:00").timestamp()
 
@@ -130,6 +138,29 @@ def test_while_the_circuit_is_open_one_probe_at_a_time_asks_until_one_is_answere
     assert scene.slots.opened is None
     assert scene.ask("jd").source == "live"
     assert len(scene.circuits) == 1
+
+
+def test_a_probe_that_finds_the_circuit_closed_is_a_call_like_any_other() -> None:
+    scene = Scene(says=[QuotaExhausted()])
+    with pytest.raises(UpstreamUnavailable):
+        scene.ask()
+    scene.time += 60
+    seen = scene.slots.opened
+    closing = MemorySlots(scene.slots.leases, scene.slots.rows)
+    closing.circuit = lambda: seen  # type: ignore[method-assign] # as it was when the caller looked
+    scene.slots = closing
+    assert scene.ask("yunda").source == "live"
+
+
+def test_the_circuit_opens_though_nothing_else_can_be_written() -> None:
+    class Away(MemorySlots):
+        def settle(self, slot: Slot, lease: Lease, call: Call) -> None:  # noqa: ARG002 - as the slots'
+            raise StoreUnavailable("away", retry_after=1)
+
+    scene = Scene(says=[QuotaExhausted()], slots=Away())
+    with pytest.raises(UpstreamUnavailable):
+        scene.ask()
+    assert scene.slots.opened is not None
 
 
 def test_neither_a_lost_probe_nor_a_straggler_closes_the_circuit() -> None:

@@ -163,7 +163,8 @@ class Freshness(TypedDict):
     """From here on a question makes the courier be asked again."""
     reason: str
     """Why the answer is not fresher: `fetched_now`, `within_gap`, `terminal`, `pending_backoff`, `another_reader_asked`,
-    `gap_not_over`, `phone_not_accepted`, `no_call_possible`, or `upstream_` and what the last call came to. More may come."""
+    `gap_not_over`, `phone_not_accepted`, `budget_exhausted`, `circuit_open`, `no_call_possible`, or `upstream_` and what the last
+    call came to. More may come."""
 
 
 class Parcel(TypedDict):

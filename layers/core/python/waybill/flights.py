@@ -11,6 +11,7 @@ Whoever dies in between has the slot taken and the row unknown: never too early,
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -135,9 +136,8 @@ class Flights:
         circuit, now = self.slots.circuit(), self.now()
         if circuit and now < circuit.probe_at:
             raise CircuitOpen(OUTCOMES[circuit.code].action, retry_after=circuit.probe_at - now)
-        # What a refused signature opened, a mended secret closes; the one in memory may be the old one.
-        mended = circuit is not None and circuit.code == BadSignature.outcome
-        credentials = self.secrets.kuaidi100(reread=mended)
+        # A probe may find the secret mended; the one in memory may be the old one.
+        credentials = self.secrets.kuaidi100(reread=circuit is not None)
         if self.now() - ticket.asked_at > LAST_START_SECONDS * self.rules.second:
             raise UpstreamUnavailable(
                 "Another call about this parcel took too long. Ask again.", retry_after=1
@@ -174,21 +174,17 @@ class Flights:
         if isinstance(landing.came, BadSignature) and not self.rules.strict:
             again = self._retake(landing, clearance)
             if again:
-                return self._land(*again, query)
+                landing = self._land(*again, query)
+        self._judge(landing)
         return landing
 
     def settle(self, landing: Landing) -> None:
-        """Write what the call came to; open or close the circuit where it shows the one or the other."""
+        """Write what the call came to."""
         slot, outcome = landing.slot, landing.outcome
         charges, billed = slot.lease.charges.after(outcome, landing.at)
         call = replace(slot.call, outcome=outcome, billed=billed)
         self.slots.settle(slot, replace(landing.lease, charges=charges), call)
         self.slots.look_at_budgets(slot)
-        opened = Circuit.opened(outcome, slot.lease.holder, landing.at)
-        if outcome in OPENED_BY and not slot.probe and self.slots.open_circuit(opened):
-            self.on_circuit(opened)
-        elif slot.probe and outcome in CLOSED_BY:
-            self.slots.close_circuit(slot.lease.holder)
 
     def give_back(self, slot: Slot, before: Lease) -> None:
         """Leave the lease as it was before: no call was made."""
@@ -200,12 +196,22 @@ class Flights:
             came = self.query(query, credentials)
         except UpstreamError as error:
             came = error
-        now = self.now()
+        now = round(self.now(), 3)  # as it is read back
         settled = lease.settle(slot.lease, came if isinstance(came, UpstreamError) else None, now, self.rules)
         landing = Landing(slot, came, settled, now)
         unknown = () if isinstance(came, UpstreamError) else came.unknown_codes
         self.on_call(replace(slot.call, outcome=landing.outcome, unknown_codes=unknown))
         return landing
+
+    def _judge(self, landing: Landing) -> None:
+        """Open or close the circuit where the call shows the one or the other, before anything else is written."""
+        slot, outcome = landing.slot, landing.outcome
+        opened = Circuit.opened(outcome, slot.lease.holder, landing.at)
+        with contextlib.suppress(StoreUnavailable):  # the next call says the same
+            if outcome in OPENED_BY and not slot.probe and self.slots.open_circuit(opened):
+                self.on_circuit(opened)
+            elif slot.probe and outcome in CLOSED_BY:
+                self.slots.close_circuit(slot.lease.holder)
 
     def _retake(self, landing: Landing, clearance: Clearance) -> tuple[Slot, Credentials] | None:
         """A slot for one more call after a refused signature, where the secret has changed since and time is left."""

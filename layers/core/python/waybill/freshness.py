@@ -116,9 +116,7 @@ Decision = Serve | Fly | Refuse
 
 def decide(known: Known | None, ask: Ask, now: float) -> Decision:
     """What to do for one asker with what is known."""
-    known = known or Known()
-    if known.parcel and now - known.fetched_at > KEEP:
-        known = replace(known, parcel=None)
+    known = _still_known(known, now)
     bound = ask.phone_bound or known.phone_bound
     if bound and (gate := _phone_gate(known, ask, now)):
         return gate
@@ -134,6 +132,14 @@ def decide(known: Known | None, ask: Ask, now: float) -> Decision:
     if may_call and (bound or not _wrong_phone(known, ask, now)):
         return Fly()
     return Serve("stale", "phone_not_accepted" if may_call else _why_stale(known, known.parcel))
+
+
+def _still_known(known: Known | None, now: float) -> Known:
+    """What is known, without a parcel that is too old to be served."""
+    known = known or Known()
+    if known.parcel and now - known.fetched_at > KEEP:
+        return replace(known, parcel=None, misses=0)
+    return known
 
 
 def _fresh(known: Known, ask: Ask, age: float, now: float) -> bool:
@@ -260,7 +266,7 @@ def learn(
     courier is known to check it. A wrong phone that nobody had to send says nothing of the parcel; a missing one says that it is
     phone-bound.
     """
-    known = known or Known()
+    known = _still_known(known, now)
     bound = known.phone_bound or ask.phone_bound
     base = replace(
         known,

@@ -6,6 +6,7 @@ No event text, phone or token is ever handed to the logger; exceptions of the ou
 from __future__ import annotations
 
 import traceback
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger, Metrics
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 logger: Final = Logger()
 metrics: Final = Metrics()
+_counting: Final = Lock()
+"""Powertools counts for one thread; a batch has ten."""
 
 
 def flush() -> None:
@@ -33,13 +36,14 @@ def flush() -> None:
 def on_call(call: Call) -> None:
     """An upstream call: a metric per outcome, and an alarm's metric for what only the operator can mend."""
     error = OUTCOMES.get(call.outcome)
-    metrics.add_metric("UpstreamCalls", MetricUnit.Count, 1)
-    if error is not None:
-        metrics.add_metric("UpstreamFailures", MetricUnit.Count, 1)
-    if error is not None and error.operator:
-        metrics.add_metric("UpstreamConfiguration", MetricUnit.Count, 1)
-    if call.unknown_codes:
-        metrics.add_metric("UnknownStatusCodes", MetricUnit.Count, len(call.unknown_codes))
+    with _counting:
+        metrics.add_metric("UpstreamCalls", MetricUnit.Count, 1)
+        if error is not None:
+            metrics.add_metric("UpstreamFailures", MetricUnit.Count, 1)
+        if error is not None and error.operator:
+            metrics.add_metric("UpstreamConfiguration", MetricUnit.Count, 1)
+        if call.unknown_codes:
+            metrics.add_metric("UnknownStatusCodes", MetricUnit.Count, len(call.unknown_codes))
     logger.info(
         "upstream call",
         extra={

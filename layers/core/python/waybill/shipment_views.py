@@ -30,6 +30,13 @@ _COUNTRIES: Final = {
 """By the beginning of an area's code, which is the country's and then the division's (GB/T 2260)."""
 
 
+_WHY_OLD: Final = {
+    "budget_exhausted": "The budget of calls to Kuaidi100 is used up; this is what was known last.",
+    "circuit_open": "Kuaidi100 refuses all calls until the operator has mended something; this is what was known last.",
+}
+"""Why no call was made, by the reason of a stale answer, where somebody has to act."""
+
+
 class LinkView(TypedDict):
     courier: str
     tracking_number: str
@@ -230,7 +237,7 @@ def contract_b(ship: Shipment, found: Found | None, error: WaybillError | None) 
             "shipping_provider": name,
             "courier_name": name,
             "tracking_msg_list": [_message(event) for event in parcel.events] if parcel else [],
-            "message": error.message if error else "OK",
+            "message": error.message if error else _WHY_OLD.get(found.reason if found else "", "OK"),
         }
     }
 

@@ -14,6 +14,7 @@ Leases and the circuit lie in the Cache table, rows and counters in the Tracking
 from __future__ import annotations
 
 import hashlib
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 ROUNDS: Final = 10
-PAUSE: Final = 0.02
-"""Wall seconds before a transaction that met another is tried again, the first time."""
+FIRST_PAUSE: Final = 0.02
+LAST_PAUSE: Final = 0.3
+"""Wall seconds, at most, before a transaction that met another is tried again."""
 KEEP_LEASES: Final = 41 * DAY
 """Longer than the vendor remembers what was charged."""
 _CIRCUIT: Final[Item] = {"pk": {"S": "CIRCUIT"}}
@@ -120,18 +122,21 @@ class Slots:
                 stands = _to_lease(reasons[0]["Item"]) if reasons[0].get("Item") else None
                 return (slot, None) if stands == wanted else (None, stands)
             if probe and reasons[-1]["Code"] == "ConditionalCheckFailed":
-                raise CircuitOpen(
-                    "Kuaidi100 refuses all calls at the moment; one is on its way to see whether that is over.",
-                    retry_after=probe[1].wait,
-                )
-            for index, (budget, _) in enumerate(shards):
-                if reasons[2 + index]["Code"] == "ConditionalCheckFailed":
-                    shards[index] = (budget, self._shard_with_rest(budget, call))
+                if self.circuit() is not None:
+                    raise CircuitOpen(
+                        "Kuaidi100 refuses all calls at the moment; one is on its way to see whether that is over.",
+                        retry_after=probe[1].wait,
+                    )
+                probe = None  # closed by another's probe meanwhile
+            shards = [
+                (budget, self._other_shard(budget, shard, reason["Code"], call))
+                for (budget, shard), reason in zip(shards, reasons[2:], strict=False)
+            ]
             if any(reason["Code"] == "TransactionConflict" for reason in reasons):
                 stands = self.lease(call.courier, call.number)
                 if stands != standing:
                     return (slot, None) if stands == wanted else (None, stands)
-                self._pause(PAUSE * 2**round_)
+                self._wait(round_)
         raise StoreUnavailable("Too many calls are begun at once. Ask again.", retry_after=1)
 
     def settle(self, slot: Slot, lease: Lease, call: Call) -> None:
@@ -150,7 +155,7 @@ class Slots:
             if reasons[0]["Code"] == "ConditionalCheckFailed":
                 actions = [row, *given_back]  # a later flight has the lease, since this one took too long
             else:
-                self._pause(PAUSE * 2**round_)
+                self._wait(round_)
         raise StoreUnavailable("Too many calls end at once. Ask again.", retry_after=1)
 
     def look_at_budgets(self, slot: Slot) -> None:
@@ -178,6 +183,16 @@ class Slots:
                 ExpressionAttributeValues={":holder": {"S": holder}},
             )
         )
+
+    def _wait(self, round_: int) -> None:
+        """Before a transaction that met another is tried again: two seconds in all, well within what a slot allows for."""
+        self._pause(random.uniform(0, min(FIRST_PAUSE * 2**round_, LAST_PAUSE)))  # noqa: S311 - spreads load, keeps no secret
+
+    def _other_shard(self, budget: Budget, shard: int, reason: str, call: Call) -> int:
+        """Where to take from after a refusal: where others are not, or something is left; the same where it was not the reason."""
+        if reason == "TransactionConflict":
+            return (shard + 1) % SHARDS
+        return self._shard_with_rest(budget, call) if reason == "ConditionalCheckFailed" else shard
 
     def _shard_with_rest(self, budget: Budget, call: Call) -> int:
         used = self._spending.used(budget, call.at)
