@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from tests.functions.conftest import COLLECTED, Context, Query, load, sample
+from tests.functions.registering import register
 from waybill import kuaidi100
 from waybill.brake import Brake
 from waybill.brakes import Brakes
@@ -20,14 +21,13 @@ from waybill.budgets import Limits
 from waybill.errors import NoResult, QueueUnavailable
 from waybill.model import Query as UpstreamQuery
 from waybill.settings import QuerySettings
-from waybill.shipments import Link
-from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
 
     from tests.functions.conftest import App
+    from waybill.shipments import Link
 
 NOW = 1_700_000_000.0
 
@@ -44,16 +44,15 @@ def sqs() -> Any:
     return make("sqs")
 
 
-def put_due(number: str) -> None:
-    boto3.client("dynamodb").put_item(
-        TableName="tracking",
-        Item={
-            "pk": {"S": f"PARCEL#yuantong#{number}"},
-            "sk": {"S": "PARCEL"},
-            "due_shard": {"S": shard_of(Link("yuantong", number))},
-            "due_at": {"N": repr(NOW)},
-        },
-    )
+def follow(manage: App, *numbers: str) -> None:
+    """Register shipments, whose parcels are due at once."""
+    for number in numbers:
+        assert register(manage, order_id=number, number=number).status == 201
+
+
+def like(number: str, count: int) -> list[str]:
+    """As many others of the same courier."""
+    return [f"{number[:-1]}{each}" for each in range(count)]
 
 
 def batch(*bodies: str) -> dict[str, Any]:
@@ -76,10 +75,10 @@ def metric(written: str, name: str) -> list[float]:
 
 
 def test_the_dispatch_sends_what_the_refresh_function_reads(
-    queue: str, refresh: Query, number: str, capsys: pytest.CaptureFixture[str]
+    queue: str, manage: App, refresh: Query, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refresh.simulator.script("yuantong", number, COLLECTED)
-    put_due(number)
+    follow(manage, number)
     load("dispatch").handler(sample("dispatch"), Context())
     written = capsys.readouterr().out
     assert metric(written, "Dispatched") == [1]
@@ -91,9 +90,9 @@ def test_the_dispatch_sends_what_the_refresh_function_reads(
 
 
 def test_a_dispatch_that_cannot_send_fails_and_is_heard_of(
-    queue: str, number: str, capsys: pytest.CaptureFixture[str]
+    queue: str, manage: App, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_due(number)
+    follow(manage, number)
     app = load("dispatch")
     sqs().delete_queue(QueueUrl=queue)
     with pytest.raises(QueueUnavailable):
@@ -101,9 +100,10 @@ def test_a_dispatch_that_cannot_send_fails_and_is_heard_of(
     assert metric(capsys.readouterr().out, "Dispatched") == [0]
 
 
-def test_the_brake_of_the_workers_is_felt_by_the_dispatch(queue: str, environment: dict[str, str]) -> None:
-    for each in range(4):
-        put_due(f"YT{each}")
+def test_the_brake_of_the_workers_is_felt_by_the_dispatch(
+    queue: str, manage: App, number: str, environment: dict[str, str]
+) -> None:
+    follow(manage, *like(number, 4))
     brakes = Brakes(boto3.client("dynamodb"), environment["CACHE_TABLE"])
     brakes.count(6, 6, NOW)
     load("dispatch").handler(sample("dispatch"), Context())
@@ -113,8 +113,11 @@ def test_the_brake_of_the_workers_is_felt_by_the_dispatch(queue: str, environmen
 # ---- Refresh
 
 
-def test_a_message_that_fails_comes_back_alone(refresh: Query, number: str, logs: io.StringIO) -> None:
+def test_a_message_that_fails_comes_back_alone(
+    manage: App, refresh: Query, number: str, logs: io.StringIO
+) -> None:
     refresh.simulator.script("yuantong", number, COLLECTED)
+    follow(manage, number)
     event = batch("not json", message(number), '{"courier": "yuantong"}', "[]", message("", "yuantong"))
     answer = refresh.app.handler(event, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"m{place}"} for place in (0, 2, 3, 4)]}
@@ -122,14 +125,18 @@ def test_a_message_that_fails_comes_back_alone(refresh: Query, number: str, logs
     assert "not json" not in logs.getvalue()
 
 
-def test_a_store_that_does_not_answer_brings_the_message_back(refresh: Query, number: str) -> None:
+def test_a_store_that_does_not_answer_brings_the_message_back(
+    manage: App, refresh: Query, number: str
+) -> None:
+    follow(manage, number)
     boto3.client("dynamodb").delete_table(TableName="cache")
     answer = refresh.app.handler(batch(message(number)), Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 
-def test_a_number_that_is_asked_about_twice_costs_one_call(refresh: Query, number: str) -> None:
+def test_a_number_that_is_asked_about_twice_costs_one_call(manage: App, refresh: Query, number: str) -> None:
     refresh.simulator.script("yuantong", number, COLLECTED)
+    follow(manage, number)
     for _ in range(2):
         answer = refresh.app.handler(batch(message(number)), Context())
         assert answer == {"batchItemFailures": []}
@@ -137,10 +144,11 @@ def test_a_number_that_is_asked_about_twice_costs_one_call(refresh: Query, numbe
 
 
 def test_calls_that_fail_are_counted_for_the_brake(
-    refresh: Query, number: str, environment: dict[str, str]
+    manage: App, refresh: Query, number: str, environment: dict[str, str]
 ) -> None:
     refresh.simulator.put("faults", {"code": "502"}).raise_for_status()
-    numbers = [f"{number[:-1]}{each}" for each in range(6)]
+    numbers = like(number, 6)
+    follow(manage, *numbers)
     refresh.app.handler(batch(*map(message, numbers)), Context())
     assert Brakes(boto3.client("dynamodb"), environment["CACHE_TABLE"]).judge() == Brake(most=3)
 
