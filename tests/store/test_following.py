@@ -69,6 +69,35 @@ def test_an_older_answer_bears_what_is_missing_and_moves_nothing(followed: Follo
     assert followed.parcels.read(LINK).parcel.events[0] == TOUR
 
 
+def test_what_only_the_cache_remembers_is_born_and_once(followed: Followed) -> None:
+    """An answer was cached and died before it was followed; the next one has lost its lines."""
+    followed.register()
+    failed, corrected = line("204", NINE - 3 * HOUR), line("204", NINE - 2 * HOUR)
+    lost = known(NINE, COLLECTED, failed, line("2", NINE - 2 * HOUR)).parcel
+    assert lost is not None
+    kept, _ = merge.merge(Parcel(LINK.courier, LINK.number), Answer(lost))
+    for later, lines in enumerate([(COLLECTED, TOUR), (COLLECTED, corrected, TOUR)], 1):
+        told = known(NINE + later * HOUR, *lines)
+        assert told.parcel is not None
+        kept, _ = merge.merge(kept, Answer(told.parcel))
+        for _ in range(2):
+            followed.following(replace(told, parcel=kept))
+        assert followed.born() == ["exception", "failed_attempt", "in_transit", "out_for_delivery"]
+    times = {each.status: each.occurred_at for each in followed.parcels.read(LINK).parcel.milestones}
+    assert times["failed_attempt"] == failed.time
+
+
+def test_a_corrected_time_that_only_the_cache_knows_is_one_birth(followed: Followed) -> None:
+    followed.register()
+    kept = Parcel(LINK.courier, LINK.number)
+    for hours in (3, 2):
+        told = known(NINE, COLLECTED, line("204", NINE - hours * HOUR))
+        assert told.parcel is not None
+        kept, _ = merge.merge(kept, Answer(told.parcel))
+    followed.following(replace(told, parcel=kept))
+    assert followed.born() == ["failed_attempt", "in_transit"]
+
+
 def test_an_answer_about_a_parcel_of_nobody_writes_nothing(followed: Followed) -> None:
     followed.following(known(NINE, COLLECTED))
     assert followed.dynamodb.scan(TableName=followed.table)["Items"] == []
@@ -274,7 +303,12 @@ def lives(draw: st.DrawFn) -> tuple[list[Known], list[tuple[int, str, str, int, 
         at += round(hours, 3) * HOUR
         lines.append(line(code, at))
     shown = [*sorted(draw(st.lists(st.integers(1, len(lines)), max_size=4))), len(lines)]
-    answers = [known(NINE + 2000 * each, *lines[:count]) for each, count in enumerate(shown)]
+    answers, kept = [], Parcel(LINK.courier, LINK.number)
+    for each, count in enumerate(shown):
+        answer = known(NINE + 2000 * each, *lines[:count])
+        assert answer.parcel is not None
+        kept, _ = merge.merge(kept, Answer(answer.parcel))
+        answers.append(replace(answer, parcel=kept))
     happenings = st.tuples(
         st.integers(0, len(answers) - 1),
         st.sampled_from(["nothing", "dies", "another"]),

@@ -108,7 +108,7 @@ def test_row_history_and_births_come_back_as_they_were_written(followed: Followe
     assert seen.watches == (ship,)
     assert seen.parcel == parcel()
     whole = Tracked(
-        LINK, 2, NINE, NINE + 1.5, 3, 4, 77, NINE + HOUR, NINE + HOUR, "on_tour", stalled=True,
+        LINK, 2, NINE, NINE + 1.5, 3, 5, 4, 77, NINE + HOUR, NINE + HOUR, "on_tour", stalled=True,
         status="out_for_delivery", phone_bound=True,
     )  # in the order of the class # fmt: skip
     told = replace(parcel(line("5", NINE)), milestones=(BORN,))

@@ -19,7 +19,9 @@ from waybill.errors import (
     OutcomeUnknown,
     QuotaExhausted,
     ServerBusy,
+    ServerFault,
     StoreUnavailable,
+    UnlistedCode,
     UpstreamError,
 )
 from waybill.freshness import Known, Tail
@@ -177,6 +179,66 @@ def test_what_failed_is_tried_again_a_little_later(
     assert followed.calls == 3 if looked else 2
 
 
+@pytest.mark.parametrize("error", [OutcomeUnknown(), UnlistedCode("999"), ServerFault()])
+@pytest.mark.parametrize("looked", [False, True])
+def test_what_fails_for_one_number_again_and_again_is_tried_ever_more_seldom(
+    followed: Followed, error: UpstreamError, *, looked: bool
+) -> None:
+    followed.register()
+    if looked:
+        followed.courier.time += 5 * HOUR
+        followed.look()
+    followed.fails(*[error] * 40)
+    began, calls, waits = followed.courier.time, followed.calls, []
+    while followed.courier.time < began + 10 * DAY:
+        asked_at = followed.courier.time
+        followed.look()
+        waits.append(followed.courier.time - asked_at)
+    assert followed.calls - calls == len(waits) < 25
+    assert waits[-1] >= DAY
+    assert max(waits) < DAY + 2 * HOUR
+    assert followed.row().failures == len(waits)
+    followed.fails()
+    followed.look()
+    assert followed.row().failures == 0
+
+
+def test_what_stops_all_calls_is_not_held_against_a_number(followed: Followed) -> None:
+    followed.register()
+    followed.fails(*[NotSent() for _ in range(5)])
+    for _ in range(5):
+        row = followed.look()
+    assert row.failures == 0
+    assert row.next_at is not None
+    assert row.next_at < followed.courier.time + HOUR
+
+
+@pytest.mark.parametrize("error", [None, NoResult(), ServerFault()])
+def test_a_parcel_that_is_quiet_for_too_long_gets_attention_without_an_answer(
+    followed: Followed, error: UpstreamError | None
+) -> None:
+    ship = followed.register()
+    other = followed.register("2", member="other")
+    followed.courier.time += 21 * HOUR
+    followed.look()
+    assert followed.ship(ship).standing.attention is None
+    standing = followed.ship(ship).standing
+    followed.courier.time += 12 * DAY
+    if error:
+        followed.fails(error)
+    else:
+        # Another's call has failed just now, and its gap forbids this one.
+        key = LINK.courier, LINK.number
+        results = followed.courier.store.results
+        results[key] = replace(results[key], next_allowed_at=followed.courier.time + HOUR, outcome="501")
+    calls = followed.calls
+    followed.look()
+    assert followed.calls == calls + bool(error)
+    assert followed.row().stalled
+    for each in (ship, other):
+        assert followed.ship(each).standing == replace(standing, attention="stalled")
+
+
 def test_a_courier_that_has_forgotten_a_parcel_is_asked_at_the_usual_pace(followed: Followed) -> None:
     """An answer without a trace where there was one: the gap alone would have it asked every half hour."""
     followed.register()
@@ -221,7 +283,7 @@ def test_without_a_budget_the_look_waits_for_an_hour_at_least(followed: Followed
 
 class _NoBudget(FixedSecrets):
     def kuaidi100(self, *, reread: bool = False) -> tuple[str, str]:
-        raise BudgetExhausted(f"spent, {reread=}", retry_after=60)
+        raise BudgetExhausted(f"spent, {reread=}", retry_after=8 * DAY)
 
 
 # Phones

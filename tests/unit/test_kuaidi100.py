@@ -253,6 +253,8 @@ def test_a_family_state_is_refined_by_the_newest_event_of_that_family() -> None:
         ("2024.03.09 10:47:53", "2024-03-09T10:47:53+08:00", "assumed"),
         ("2024-03-09T10:47:53-05:00", "2024-03-09T10:47:53-05:00", "given"),
         ("morgen", None, "assumed"),
+        ("0001-01-01 00:00:00", None, "assumed"),
+        ("9999-12-31 23:59:59", None, "assumed"),
         (None, None, "assumed"),
     ],
 )

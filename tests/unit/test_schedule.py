@@ -105,6 +105,35 @@ def test_a_signature_gets_one_later_look_and_no_second() -> None:
     assert end(signed, when + 1, Watch(MONDAY, checked_at=when)) == "delivered"
 
 
+def test_lines_after_a_signature_do_not_put_its_later_look_off() -> None:
+    signed = parcel(("5", at(0, 9)), ("301", at(0, 12)), ("301", at(1, 12)), ("301", at(2, 11)))
+    planned = next_check(signed, at(2, 11.5), Watch(MONDAY, checked_at=at(2, 11)))
+    assert planned is not None
+    assert at(2, 12) <= planned[0] < at(2, 13)
+    assert end(signed, planned[0], Watch(MONDAY, checked_at=planned[0])) == "delivered"
+
+
+@pytest.mark.parametrize("time", [None, "9999-12-31T23:59:59+08:00"])
+def test_a_signature_that_does_not_tell_its_time_is_looked_at_once_more_two_days_after_registration(
+    time: str | None,
+) -> None:
+    signed = parcel(("301", at(0, 9)))
+    signed = replace(signed, events=(replace(signed.events[0], time=time),))
+    planned = next_check(signed, at(0, 10), Watch(MONDAY, checked_at=at(0, 10)))
+    assert planned is not None
+    when, why = planned
+    assert why == "signature_check"
+    assert at(2, 0) <= when < at(2, 3)
+    assert next_check(signed, when, Watch(MONDAY, checked_at=when)) is None
+    assert end(signed, when, Watch(MONDAY, checked_at=when)) == "delivered"
+
+
+def test_what_is_dated_far_ahead_is_given_up_like_all_else() -> None:
+    line = parcel(("1002", at(0, 9))).events[0]
+    ahead = parcel(("1002", at(0, 9)), events=(replace(line, time="2099-12-31T23:59:59+08:00"),))
+    assert end(ahead, at(60, 1), Watch(MONDAY, checked_at=at(60, 0))) == "expired"
+
+
 def test_a_disputed_signature_puts_the_parcel_back_on_its_way() -> None:
     disputed = parcel(("301", at(0, 12)), ("2", at(1, 12)))
     planned = next_check(disputed, at(2, 13), Watch(MONDAY, checked_at=at(2, 13)))
@@ -333,6 +362,23 @@ def test_a_parcel_quiet_for_longer_than_nearly_all_others_is_stalled() -> None:
     assert stalled(station, at(5, 12))
     assert not stalled(BLANK, at(5, 12))
     assert not stalled(parcel(("301", at(0, 6))), at(9, 0))
+
+
+def test_no_more_of_a_silence_is_reckoned_than_until_the_parcel_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reckoned = []
+    rate_at = Rate.at
+
+    def counted(self: Rate, *moment: float) -> tuple[float, float]:
+        reckoned.append(moment)
+        return rate_at(self, *moment)
+
+    monkeypatch.setattr(Rate, "at", counted)
+    line = parcel(("0", at(0, 6))).events[0]
+    ancient = parcel(("0", at(0, 6)), events=(replace(line, time="0001-01-01T00:00:00+08:00"),))
+    assert stalled(ancient, at(5, 12))
+    assert len(reckoned) < 24 * 61 + 96
 
 
 def test_where_parcels_usually_rest_for_days_a_quiet_one_is_not_stalled() -> None:

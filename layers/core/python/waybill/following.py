@@ -117,6 +117,7 @@ class Following:
             tracked,
             checked_at=known.fetched_at,
             misses=0 if merged.events else known.misses,
+            failures=0,
             looks=tracked.looks + 1,
             sequence=known.sequence,
             status=merged.status,
@@ -143,7 +144,7 @@ class Following:
         planned = schedule.next_check(parcel, now, watch, learned)
         if planned is None:
             ended = schedule.end(parcel, now, watch) or "expired"
-            return replace(stopped(quiet, ended, now), registered_at=None, looks=0)
+            return replace(stopped(quiet, ended, now), registered_at=None, looks=0, failures=0)
         at, reason = planned
         return replace(
             quiet,

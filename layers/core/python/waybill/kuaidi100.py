@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 QUERY_URL: Final = "https://poll.kuaidi100.com/poll/query.do"
 MAX_BODY_BYTES: Final = 1_000_000
 SHANGHAI: Final = timezone(timedelta(hours=8))
+YEARS: Final = range(2000, 2100)
+"""What is dated otherwise has no date: couriers fill in 0001 or 9999 where they know none."""
 _NO_TIME: Final[tuple[None, Zone]] = (None, "assumed")
 _DIGESTS: Final = {"MD5": hashlib.md5, "SHA256": hashlib.sha256}
 
@@ -317,12 +319,14 @@ def _event(row: _Row, code: statuses.Code | None) -> Event:
 
 
 def _time(text: str | None) -> tuple[str, Zone] | None:
-    """ISO 8601 and where its zone came from; None for a text that is no time. Naive times are Asia/Shanghai."""
+    """ISO 8601 and where its zone came from; None for a text that is no time, or none of `YEARS`. Naive times are Asia/Shanghai."""
     if not text:
         return None
     try:
         time = datetime.fromisoformat(re.sub(r"[/.](?=\d{1,2}[/.\s])|(?<=\d{4})[/.]", "-", text))
     except ValueError:
+        return None
+    if time.year not in YEARS:
         return None
     if time.tzinfo is None:
         return time.replace(tzinfo=SHANGHAI).isoformat(timespec="seconds"), "assumed"

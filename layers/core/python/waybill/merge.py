@@ -61,10 +61,13 @@ def merge(parcel: Parcel, answer: Answer) -> tuple[Parcel, tuple[Milestone, ...]
     """The parcel after this answer, and the milestones born of it, oldest first.
 
     The same answer again changes nothing. An answer that only repeats lines of the parcel and ends before its newest came late: it
-    changes the parcel no more, though a milestone may still be in it.
+    changes the parcel no more, though a milestone may still be in it. What is told may have milestones of its own whose lines are
+    gone: of these too such are born as the parcel does not know.
     """
     told = answer.parcel
-    born = _births(parcel.milestones, _runs(told))
+    runs = _runs(told)
+    _, gone = _paired(told.milestones, runs)
+    born = _births(parcel.milestones, sorted((*runs, *map(_run_of, gone)), key=lambda run: run.start))
     known = (*parcel.milestones, *born)
     if _came_late(parcel, told):
         return replace(parcel, milestones=known), born
@@ -99,7 +102,7 @@ def _births(known: tuple[Milestone, ...], runs: list[_Run]) -> tuple[Milestone, 
     counts: dict[str, int] = {}
     for each in known:
         counts[each.status] = max(counts.get(each.status, 0), each.occurrence)
-    for run in _unknown(known, runs):
+    for run in _paired(known, runs)[0]:
         status = run.kind[0]
         same_second = any((each.status, each.substatus) == run.kind and run.tells(each) for each in born)
         if status not in counts or (status in REPEATABLE and not same_second):
@@ -108,8 +111,8 @@ def _births(known: tuple[Milestone, ...], runs: list[_Run]) -> tuple[Milestone, 
     return tuple(born)
 
 
-def _unknown(known: tuple[Milestone, ...], runs: list[_Run]) -> list[_Run]:
-    """The runs that no known milestone tells of, oldest first."""
+def _paired(known: tuple[Milestone, ...], runs: list[_Run]) -> tuple[list[_Run], list[Milestone]]:
+    """What has no counterpart: the runs that no known milestone tells of, oldest first, and the milestones that are in no run."""
     gone = list(known)
     unknown: list[_Run] = []
     for run in runs:
@@ -128,7 +131,14 @@ def _unknown(known: tuple[Milestone, ...], runs: list[_Run]) -> list[_Run]:
             gone.remove(min(near, key=lambda each: abs(_at(each) - run.start)))
         else:
             fresh.append(run)
-    return fresh
+    return fresh, gone
+
+
+def _run_of(milestone: Milestone) -> _Run:
+    """The run that a milestone was born of, as far as it remembers."""
+    status, substatus = milestone.status, milestone.substatus
+    line = Event(milestone.event_id, milestone.occurred_at, "given", "", None, status, substatus)
+    return _Run((status, substatus), (line,))
 
 
 def _came_late(parcel: Parcel, told: Parcel) -> bool:

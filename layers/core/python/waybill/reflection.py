@@ -43,6 +43,23 @@ class Reflection:
             if self._may_see(ship, known):
                 self.watches.change(ship, lambda stands: self._newer(stands, standing))
 
+    def attend(self, ships: Iterable[Shipment], known: Known, standing: Standing) -> None:
+        """Show whether the parcel needs attention to those of its watchers who see it as it stands, and nothing later.
+
+        Raises:
+            StoreUnavailable: as `reflect`.
+        """
+
+        def attended(stands: Shipment) -> Shipment | None:
+            seen = replace(stands.standing, attention=standing.attention)
+            if seen == stands.standing or seen.as_of > standing.as_of or not seen.same_as(standing):
+                return None
+            return replace(stands, standing=seen, updated_at=self.now())
+
+        for ship in list(ships)[:WATCHERS]:
+            if self._may_see(ship, known):
+                self.watches.change(ship, attended)
+
     def show(self, ship: Shipment, standing: Standing) -> Shipment:
         """The shipment with what its member has just been told, also where that cannot be written: the answer is there.
 

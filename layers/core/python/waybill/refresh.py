@@ -19,14 +19,18 @@ from typing import TYPE_CHECKING, Final
 from waybill import couriers, schedule
 from waybill.calls import SCHEDULE
 from waybill.errors import (
+    DAY,
     HOUR,
     MINUTE,
     BudgetExhausted,
+    CompanyNotFound,
     NoResult,
     OutcomeUnknown,
     PhoneMismatch,
     PhoneRequired,
     RequestError,
+    ServerBusy,
+    ServerFault,
     ServiceError,
     StoreUnavailable,
     UnlistedCode,
@@ -35,6 +39,7 @@ from waybill.errors import (
 from waybill.following import stopped
 from waybill.freshness import Known
 from waybill.lookup import Wanted
+from waybill.shipments import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +52,14 @@ if TYPE_CHECKING:
     from waybill.tracked import Dossier, Tracked
 
 RETRY: Final = 5 * MINUTE
-"""What could not be asked now is asked after this, or what the error says; and all of it spread over as long again."""
+"""What could not be asked now is asked after this, or what the error says; and all of it spread over as long again.
+
+Twice as long after each further failure of the number's own, until it is a day.
+"""
+OWN: Final = frozenset(
+    error.outcome for error in (CompanyNotFound, ServerFault, ServerBusy, OutcomeUnknown, UnlistedCode)
+)
+"""What a call may come to for one number again and again, while those for others are answered."""
 NO_BUDGET: Final = "budget_exhausted"
 UNTIL_BUDGET: Final = HOUR
 """The same where the budget is used up, which lasts for hours."""
@@ -89,7 +101,7 @@ class Refresh:
         if courier is None:
             planned = stopped(planned, "courier_gone", self.now())
         if courier is None or planned.next_at is None or planned.next_at > self.now():
-            self.parcels.write(seen, planned, now=self.now())
+            self._write(seen, planned)
         else:
             self._ask(seen, tracked, courier, known)
 
@@ -126,9 +138,11 @@ class Refresh:
         except (RequestError, ServiceError) as error:
             if isinstance(error, UpstreamUnknown) and seen.parcel.terminal:
                 self._asked_in_vain(seen, tracked)
+            elif isinstance(error, BudgetExhausted):
+                # The operator may raise it long before the next one begins.
+                self._later(seen, tracked, self.now(), UNTIL_BUDGET)
             else:
-                wait = UNTIL_BUDGET if isinstance(error, BudgetExhausted) else RETRY
-                self._later(seen, tracked, self.now() + (error.retry_after or 0.0), wait)
+                self._failed(seen, tracked, known, self.now() + (error.retry_after or 0.0))
         else:
             if answers and answers[-1].phone_bound:
                 # That this member has shown the phone was written after the answer was made.
@@ -139,27 +153,45 @@ class Refresh:
             elif found.fetched_at > (tracked.checked_at or 0.0):
                 self.following.follow(self._known(tracked.link), seen)
             else:
-                self._unanswered(seen, tracked, found)
+                self._unanswered(seen, tracked, known, found)
 
-    def _unanswered(self, seen: Dossier, tracked: Tracked, found: Found) -> None:
+    def _unanswered(self, seen: Dossier, tracked: Tracked, before: Known, found: Found) -> None:
         """No later answer than the last one. A terminal parcel is asked once more and not twice, whatever became of it."""
         if found.reason == NO_RESULT or (seen.parcel.terminal and found.reason in ASKED):
             self._asked_in_vain(seen, tracked)
+        elif found.reason == NO_BUDGET:
+            self._later(seen, tracked, found.next_allowed_at, UNTIL_BUDGET)
         else:
-            wait = UNTIL_BUDGET if found.reason == NO_BUDGET else RETRY
-            self._later(seen, tracked, found.next_allowed_at, wait)
+            self._failed(seen, tracked, before, found.next_allowed_at)
 
     def _asked_in_vain(self, seen: Dossier, tracked: Tracked) -> None:
         """The courier was asked and has no more to say: the parcel goes on as if it had said the same again."""
-        now = self.now()
-        planned = self.following.plan(replace(seen, tracked=replace(tracked, checked_at=now)))
-        self.parcels.write(seen, planned, now=now)
+        asked = replace(tracked, checked_at=self.now(), failures=0)
+        self._write(seen, self.following.plan(replace(seen, tracked=asked)))
+
+    def _failed(self, seen: Dossier, tracked: Tracked, before: Known, at: float) -> None:
+        """What fails for this number alone may do so for ever, at a price; what stops all calls is no fault of it."""
+        known = self._known(tracked.link)
+        if known.sequence > before.sequence and known.outcome in OWN:
+            wait = min(RETRY * 2 ** min(tracked.failures, 10), DAY)
+            self._later(seen, replace(tracked, failures=tracked.failures + 1), at, wait)
+        else:
+            self._later(seen, tracked, at)
 
     def _later(self, seen: Dossier, tracked: Tracked, at: float, wait: float = RETRY) -> None:
         """Many may meet the same obstacle at once; they come back spread out."""
         now = self.now()
-        again = max(at, now + wait) + schedule.luck(seen.parcel) * wait
-        self.parcels.write(seen, replace(tracked, next_at=again, due_at=again), now=now)
+        again = max(at, now + wait) + schedule.luck(seen.parcel) * min(wait, HOUR)
+        stalled = self.following.plan(seen).stalled
+        self._write(seen, replace(tracked, next_at=again, due_at=again, stalled=stalled))
+
+    def _write(self, seen: Dossier, row: Tracked) -> None:
+        """The row after a look without news. That the parcel has been quiet for too long may be new all the same."""
+        before = seen.tracked
+        if before and row.stalled != before.stalled:
+            standing = Standing.of(seen.parcel, before.checked_at or 0.0, stalled=row.stalled)
+            self.following.reflection.attend(seen.watches, self._known(row.link), standing)
+        self.parcels.write(seen, row, now=self.now())
 
     def _other_phone(self, seen: Dossier, tracked: Tracked, courier: Courier) -> None:
         """Try a number that was not refused yet, if anybody has named one; else wait until somebody does."""

@@ -24,7 +24,7 @@ from waybill.model import instant
 from waybill.pace import LEGS, Learned, Rate, leg_of
 
 if TYPE_CHECKING:
-    from waybill.model import Parcel
+    from waybill.model import Event, Parcel
 
 GAP: Final = 1860.0
 """The least time between two calls; the caller's `allowed_at` may demand more."""
@@ -105,13 +105,12 @@ def end(parcel: Parcel, now: float, watch: Watch) -> str | None:
         return "nobody_waits"
     if not parcel.events:
         return "never_found" if now - watch.registered_at >= NEVER_FOUND_AFTER else None
-    last = instant(parcel.events[0]) if parcel.events[0].time else watch.registered_at
     if parcel.terminal:
         if parcel.status != "delivered":
             return parcel.status
         checked = watch.checked_at or 0.0
-        return "delivered" if checked >= last + DISPUTED_WITHIN else None
-    return "expired" if now - last >= EXPIRED_AFTER else None
+        return "delivered" if checked >= _disputed_until(parcel, now, watch) else None
+    return "expired" if now - _happened(parcel.events[0], now, watch) >= EXPIRED_AFTER else None
 
 
 def stalled(parcel: Parcel, now: float, learned: Learned | None = None) -> bool:
@@ -122,7 +121,8 @@ def stalled(parcel: Parcel, now: float, learned: Learned | None = None) -> bool:
     since = instant(lines[-1])
     if now - since < STALLED_NOT_BEFORE:
         return False
-    return Rate(leg_of(lines), learned or Learned()).quiet(since, now, offset_of(parcel)) < UNLIKELY
+    until = min(now, since + EXPIRED_AFTER)
+    return Rate(leg_of(lines), learned or Learned()).quiet(since, until, offset_of(parcel)) < UNLIKELY
 
 
 def offset_of(parcel: Parcel) -> float:
@@ -139,14 +139,27 @@ def offset_of(parcel: Parcel) -> float:
 def _wanted(parcel: Parcel, now: float, watch: Watch, learned: Learned) -> tuple[float, str]:
     if watch.checked_at is None:
         return now, "first_look"
+    if parcel.terminal:
+        return _disputed_until(parcel, now, watch), "signature_check"
     lines = oldest_first(parcel.events)
     if not lines:  # or none whose time could be read
         wait = NOT_FOUND_WAITS[min(max(watch.misses, 1), len(NOT_FOUND_WAITS)) - 1]
         return watch.checked_at + wait, "not_found_yet"
-    if parcel.terminal:
-        return instant(lines[-1]) + DISPUTED_WITHIN, "signature_check"
     leg = leg_of(lines)
     return _worth_a_call(parcel, leg, instant(lines[-1]), watch, learned), LEGS[leg].reason
+
+
+def _disputed_until(parcel: Parcel, now: float, watch: Watch) -> float:
+    """Reckoned from the first line of the signature: those that follow it do not put the one later look off."""
+    lines = oldest_first(parcel.events) or parcel.events[:1]
+    signed = next((line for line in lines if line.status == parcel.status), lines[-1])
+    return _happened(signed, now, watch) + DISPUTED_WITHIN
+
+
+def _happened(line: Event, now: float, watch: Watch) -> float:
+    """When it did, or when the parcel was registered if the line does not tell: it has no time, or one further ahead than zones."""
+    at = instant(line)
+    return at if line.time and at <= now + DAY else watch.registered_at
 
 
 def _worth_a_call(parcel: Parcel, leg: str, since: float, watch: Watch, learned: Learned) -> float:

@@ -25,8 +25,8 @@ class Tracked:
     `next_at` is when the schedule wants to look again, None when that is over or paused; `due_at` is when the dispatcher hands it
     out, later while it is on its way already. `reason` is a word of `reasons`: of REASONS while there is a next look, else of ENDS
     or PAUSES. `checked_at` is when the last answer was fetched, by the call `sequence` of its lease, or the courier asked in vain;
-    `misses` counts answers in a row that had no trace, `looks` all answers since it was registered. An end forgets `registered_at`,
-    so that who registers the parcel again begins anew.
+    `misses` counts answers in a row that had no trace, `failures` calls in a row that came to no answer, `looks` all answers since
+    it was registered. An end forgets `registered_at`, so that who registers the parcel again begins anew.
     """
 
     link: Link
@@ -34,6 +34,7 @@ class Tracked:
     registered_at: float | None = None
     checked_at: float | None = None
     misses: int = 0
+    failures: int = 0
     looks: int = 0
     sequence: int = 0
     next_at: float | None = None
