@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 TEMPLATE = ROOT / "template.yaml"
 EMULATOR_PYTHON = ROOT / ".venv-ministack/bin/python"
 _START_SECONDS = 60
+_PORTS_TRIED = 3
+_TAKEN = "is already in use"
 _DISCARD_SECONDS = 30
 
 
@@ -85,7 +87,7 @@ class Stack:
         simulator = None if self._options.real else await self._start_simulator()
         self._ends.push_async_callback(runner.stop)
         await runner.start()
-        await _answering(emulator, f"{self._endpoint}/_ministack/health")
+        await self._emulator_answering(emulator, plan, runner.url)
         deployed = await asyncio.to_thread(self._deploy, plan, parameters, known=known)
         runner.configure(self._endpoint, str(self._clock), deployed.environments)
         if simulator:
@@ -166,6 +168,20 @@ class Stack:
         self._keep(child)
         self._ends.push_async_callback(_end_task, asyncio.create_task(_discard_logs(self._endpoint)))
         return child
+
+    async def _emulator_answering(self, emulator: Child, plan: Plan, runner_url: str) -> None:
+        """Wait for the emulator; on another port, where somebody has taken its own since it was chosen."""
+        for attempt in range(1, _PORTS_TRIED + 1):
+            try:
+                await _answering(emulator, f"{self._endpoint}/_ministack/health")
+            except SetupError:
+                if attempt == _PORTS_TRIED or _TAKEN not in emulator.log.read_text(errors="replace"):
+                    raise
+                self._children.remove(emulator)
+                self._emulator_port = free_port()
+                emulator = await self._start_emulator(plan, runner_url)
+            else:
+                return
 
     async def _start_simulator(self) -> Child:
         options, credentials = self._options, SIMULATOR_CREDENTIALS

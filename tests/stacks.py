@@ -120,8 +120,10 @@ class Refusal:
     message: str
 
 
-def launch(state: Path, *, project: Path = ROOT, **environment: str) -> RunningStack | Refusal:
-    """Start a stack and wait for its READY line. The caller stops it."""
+def launch(
+    state: Path, *, project: Path = ROOT, code: str = "", **environment: str
+) -> RunningStack | Refusal:
+    """Start a stack, by `code` if there is any, and wait for its READY line. The caller stops it."""
     ports = {"WAYBILL_PORT": str(free_port()), "SIM_PORT": str(free_port())}
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
     settings = {
@@ -133,7 +135,7 @@ def launch(state: Path, *, project: Path = ROOT, **environment: str) -> RunningS
     }
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.stack"],
+            [sys.executable, *(["-c", code] if code else ["-m", "local.stack"])],
             cwd=project,
             env=settings,
             stdout=subprocess.PIPE,

@@ -142,3 +142,22 @@ def test_only_one_address_is_served(stack: RunningStack) -> None:
     for url in (stack.api, stack.simulator):
         with pytest.raises(OSError, match=r".*"):
             socket.create_connection(("127.0.0.2", int(url.rsplit(":", 1)[1])), timeout=5).close()
+
+
+TAKES_A_TAKEN_PORT_FIRST = """
+import os, sys
+from local import stack
+free_port, taken = stack.free_port, [int(os.environ["TAKEN_PORT"])]
+stack.free_port = lambda: taken.pop() if taken else free_port()
+sys.exit(stack.main())
+"""
+
+
+def test_an_emulator_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) -> None:
+    with bind() as taken:
+        taken.listen()
+        running = launch(tmp_path, code=TAKES_A_TAKEN_PORT_FIRST, TAKEN_PORT=str(port_of(taken)))
+        assert isinstance(running, RunningStack), running
+        with running.client() as client:
+            assert client.get("/v1/health").status_code == 200
+        assert running.stop() == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from waybill.model import Lang, Status
 
 ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
-TAG: Final = r"^[^\x00-\x20\s#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20\s#])?$"
+TAG: Final = r"^[^\x00-\x20\x7f-\xa0\s#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20\x7f-\xa0\s#])?$"
 RESERVED_ORDER_ID: Final = "batch"
 """What `/v1/shipments/{order_id}` could not tell from another path."""
 FORWARDED: Final = "handed_to_other_carrier"
