@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -108,7 +109,7 @@ class Proof:
     def kill(self, function: str, rng: random.Random) -> bool:
         """SIGKILL one of a function's processes, if it has one."""
         running = [
-            process for process in self._processes() if process.cwd().endswith(f"functions/{function}")
+            process for process, folder in self._processes() if folder.endswith(f"functions/{function}")
         ]
         if not running:
             return False
@@ -116,13 +117,11 @@ class Proof:
         self.kills.append((time.time(), function))
         return True
 
-    def _processes(self) -> Iterator[psutil.Process]:
+    def _processes(self) -> Iterator[tuple[psutil.Process, str]]:
+        """Every process of the stack that is alive, with its folder."""
         for process in psutil.Process(self.stack.process.pid).children(recursive=True):
-            try:
-                process.cwd()
-            except psutil.Error:
-                continue
-            yield process
+            with suppress(psutil.Error):  # it has just ended
+                yield process, process.cwd()
 
     # ---- What is seen
 
