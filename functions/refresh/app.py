@@ -57,4 +57,6 @@ BATCHES = Batches(
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    return BATCHES.handle(event)
+    answer = BATCHES.handle(event)
+    FOLLOWING.lessons.write()
+    return answer

@@ -387,6 +387,7 @@ def test_what_many_threads_learn_at_once_is_counted_whole(emulator: str) -> None
     stay = Stay("collected", NINE, NINE + HOUR, 0.0, "road")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: followed.following.lessons.add("yuantong", [stay]), range(24)))
+    followed.following.lessons.write()
     fresh = Followed(client, followed.table).following.lessons.of("yuantong")
     assert fresh.tallies["collected"].onward == {"road": 24}
     client.close()

@@ -21,6 +21,7 @@ def test_what_one_container_learned_another_plans_with(dynamodb: DynamoDBClient)
     ours, theirs = (Lessons(dynamodb, table, lambda: NOW) for _ in range(2))
     ours.add("yuantong", [STAY])
     ours.over(calls=40, lasted=60 * HOUR)
+    ours.write()
     learned = theirs.of("yuantong")
     assert learned.common is not None
     assert learned.tallies.keys() == learned.common.tallies.keys() == {"on_tour"}
@@ -37,9 +38,11 @@ def test_counts_of_two_containers_at_once_are_added_up(dynamodb: DynamoDBClient)
     for each in lessons:
         each.add("yuantong", [STAY])
         each.over(calls=40, lasted=60 * HOUR)
+        each.write()
     fresh = Lessons(dynamodb, table, lambda: NOW).of("yuantong")
     once = Lessons(dynamodb, new_table(dynamodb, "TrackingTable"), lambda: NOW)
     once.add("yuantong", [STAY])
     once.over(calls=40, lasted=60 * HOUR)
+    once.write()
     assert sum(fresh.tallies["on_tour"].seen) == 2 * sum(once.of("yuantong").tallies["on_tour"].seen)
     assert fresh.dearness > once.of("yuantong").dearness

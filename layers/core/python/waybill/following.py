@@ -54,6 +54,7 @@ class Following:
         """As `follow`, for a caller who has an answer to give and cannot wait for a store that is away."""
         try:
             self.follow(known)
+            self.lessons.write()
         except StoreUnavailable as error:
             self.on_loss(error)
 

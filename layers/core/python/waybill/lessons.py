@@ -7,10 +7,11 @@ Statistics: a line may get lost where two containers count at once, and a contai
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
 from dataclasses import dataclass, replace
-from threading import Lock, RLock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import HOUR, StoreUnavailable
@@ -18,7 +19,7 @@ from waybill.pace import Learned
 from waybill.table import served, transacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -43,15 +44,16 @@ class _Read:
 
 
 class Lessons:
-    """Reads and writes of one table, for the threads of one container. `now` is service time."""
+    """Reads and writes of one table. Any thread of a container may plan by it and add to it; one writes. `now` is service time."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str, now: Callable[[], float]) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._now = now
         self._read: dict[str, _Read] = {}
-        self._pending: deque[tuple[str, Stay]] = deque()
-        self._counting, self._reading = Lock(), RLock()
+        self._stays: deque[tuple[str, Stay]] = deque()
+        self._journeys: deque[tuple[int, float]] = deque()
+        self._reading = RLock()
 
     def of(self, courier: str) -> Learned:
         """What is learned of a courier, over what is learned of all. Where that cannot be read, the tables have to do."""
@@ -63,42 +65,32 @@ class Lessons:
         return replace(own.learned, common=common.learned)
 
     def add(self, courier: str, stays: Iterable[Stay]) -> None:
-        """Count these stays. Where others count at once, it is tried once more, and then dropped.
-
-        One thread writes at a time, also what others have come with meanwhile, who do not wait for it.
-        """
-        self._pending.extend((courier, stay) for stay in stays)
-        while self._pending and self._counting.acquire(blocking=False):
-            try:
-                for each, counted in self._taken().items():
-                    if not self._add(each, counted, fresh=False):
-                        self._add(each, counted, fresh=True)
-            except StoreUnavailable:
-                return
-            finally:
-                self._counting.release()
+        """Keep these stays for `write`."""
+        self._stays.extend((courier, stay) for stay in stays)
 
     def over(self, calls: int, lasted: float) -> None:
-        """Count a journey at its end: what it cost, and its seconds from registration until that end was seen.
+        """Keep a journey at its end for `write`: what it cost, and its seconds from registration until that end was seen."""
+        self._journeys.append((calls, lasted))
 
-        Tried once more and then dropped, as with stays.
-        """
-        for fresh in (False, True):
-            try:
-                common = self._rows(ALL, fresh=fresh)
-                counted = _counted(common, common.learned.over(calls, lasted), (_JOURNEYS,))
-                if transacted(self._dynamodb, [self._put(ALL, _JOURNEYS, counted)], lambda _: None, TRIES):
-                    self._read[ALL] = counted
-                    return
-            except StoreUnavailable:
-                return
+    def write(self) -> None:
+        """Count what was kept, all at once. Where others count too, it is tried once more, and then dropped."""
+        stays: dict[str, list[Stay]] = {}
+        while self._stays:
+            courier, stay = self._stays.popleft()
+            stays.setdefault(courier, []).append(stay)
+        journeys = [self._journeys.popleft() for _ in range(len(self._journeys))]
+        with contextlib.suppress(StoreUnavailable):
+            for courier, together in stays.items():
+                any(self._add(courier, together, fresh=fresh) for fresh in (False, True))
+            if journeys:
+                any(self._over(journeys, fresh=fresh) for fresh in (False, True))
 
-    def _taken(self) -> dict[str, list[Stay]]:
-        taken: dict[str, list[Stay]] = {}
-        while self._pending:
-            courier, stay = self._pending.popleft()
-            taken.setdefault(courier, []).append(stay)
-        return taken
+    def _over(self, journeys: list[tuple[int, float]], *, fresh: bool) -> bool:
+        common = self._rows(ALL, fresh=fresh)
+        learned = common.learned
+        for calls, lasted in journeys:
+            learned = learned.over(calls, lasted)
+        return self._put({ALL: _counted(common, learned, {_JOURNEYS})}, {_JOURNEYS})
 
     def _add(self, courier: str, stays: list[Stay], *, fresh: bool) -> bool:
         own, common = self._rows(courier, fresh=fresh), self._rows(ALL, fresh=fresh)
@@ -111,14 +103,23 @@ class Lessons:
             courier: _counted(own, replace(taught, common=None), legs),
             ALL: _counted(common, together, legs),
         }
-        puts = [self._put(scope, leg, row) for scope, row in counted.items() for leg in sorted(legs)]
-        if not transacted(self._dynamodb, puts, lambda _: None, TRIES):
+        return self._put(counted, legs)
+
+    def _put(self, counted: Mapping[str, _Read], legs: set[str]) -> bool:
+        """Whether the rows of these legs were written, and nobody had changed them since they were read."""
+        actions = []
+        for scope, row in counted.items():
+            few = {leg: tally for leg, tally in row.learned.tallies.items() if leg in legs}
+            told = replace(row.learned, tallies=few).to_dict()
+            actions += [
+                self._action(scope, leg, row.revisions[leg], told.get(leg, {})) for leg in sorted(legs)
+            ]
+        if not transacted(self._dynamodb, actions, lambda _: None, TRIES):
             return False
         self._read.update(counted)
         return True
 
-    def _put(self, scope: str, leg: str, row: _Read) -> Any:
-        revision = row.revisions[leg]
+    def _action(self, scope: str, leg: str, revision: int, told: Mapping[str, Any]) -> Any:
         condition: Item = {"ConditionExpression": "attribute_not_exists(pk)"}
         if revision > 1:
             condition = {
@@ -129,7 +130,7 @@ class Lessons:
             "pk": {"S": f"LEARNED#{scope}"},
             "sk": {"S": leg},
             "revision": {"N": str(revision)},
-            "tally": {"S": json.dumps(row.learned.to_dict().get(leg, {}))},
+            "tally": {"S": json.dumps(told)},
         }
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
