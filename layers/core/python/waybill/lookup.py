@@ -111,8 +111,8 @@ class Lookup:
     on_known: Callable[[Known], None]
     on_loss: Callable[[WaybillError], None]
 
-    def track(self, wanted: Wanted) -> Found:
-        """The parcel as fresh as the rules allow.
+    def track(self, wanted: Wanted, known: Known | None = None) -> Found:
+        """The parcel as fresh as the rules allow; `known` is what the caller has just read of it.
 
         Raises:
             PhoneRequired, PhoneMismatch, PhoneUnverified, RateLimited: the phone rules of the courier.
@@ -121,7 +121,7 @@ class Lookup:
         """
         code, number = wanted.courier.code, wanted.number
         asked_at = self.now()
-        known = self.store.known(code, number)
+        known = known or self.store.known(code, number)
         waited = False
         for _ in range(ROUNDS):
             ask = self._ask(wanted, known)

@@ -60,7 +60,6 @@ OWN: Final = frozenset(
     error.outcome for error in (CompanyNotFound, ServerFault, ServerBusy, OutcomeUnknown, UnlistedCode)
 )
 """What a call may come to for one number again and again, while those for others are answered."""
-NO_BUDGET: Final = "budget_exhausted"
 UNTIL_BUDGET: Final = HOUR
 """The same where the budget is used up, which lasts for hours."""
 ASKED: Final = frozenset(f"upstream_{error.outcome}" for error in (NoResult, OutcomeUnknown, UnlistedCode))
@@ -103,7 +102,7 @@ class Refresh:
         if courier is None or planned.next_at is None or planned.next_at > self.now():
             self._write(seen, planned)
         else:
-            self._ask(seen, tracked, courier, known)
+            self._ask(seen, replace(tracked, stalled=planned.stalled), courier, known)
 
     def _due(self, seen: Dossier) -> Tracked | None:
         tracked = seen.tracked
@@ -130,7 +129,7 @@ class Refresh:
         )
         answers: list[Known] = []
         try:
-            found = replace(self.lookup, on_known=answers.append).track(wanted)
+            found = replace(self.lookup, on_known=answers.append).track(wanted, known)
         except StoreUnavailable:
             raise
         except (PhoneRequired, PhoneMismatch):
@@ -159,7 +158,7 @@ class Refresh:
         """No later answer than the last one. A terminal parcel is asked once more and not twice, whatever became of it."""
         if found.reason == NO_RESULT or (seen.parcel.terminal and found.reason in ASKED):
             self._asked_in_vain(seen, tracked)
-        elif found.reason == NO_BUDGET:
+        elif found.reason == BudgetExhausted.why_stale:
             self._later(seen, tracked, found.next_allowed_at, UNTIL_BUDGET)
         else:
             self._failed(seen, tracked, before, found.next_allowed_at)
@@ -182,8 +181,7 @@ class Refresh:
         """Many may meet the same obstacle at once; they come back spread out."""
         now = self.now()
         again = max(at, now + wait) + schedule.luck(seen.parcel) * min(wait, HOUR)
-        stalled = self.following.plan(seen).stalled
-        self._write(seen, replace(tracked, next_at=again, due_at=again, stalled=stalled))
+        self._write(seen, replace(tracked, next_at=again, due_at=again))
 
     def _write(self, seen: Dossier, row: Tracked) -> None:
         """The row after a look without news. That the parcel has been quiet for too long may be new all the same."""
@@ -200,8 +198,7 @@ class Refresh:
         if promising:
             self._later(seen, tracked, known.next_allowed_at)
         else:
-            now = self.now()
-            self.parcels.write(seen, stopped(tracked, "phone_needed", now), now=now)
+            self._write(seen, stopped(tracked, "phone_needed", self.now()))
 
     def _best(self, seen: Dossier, courier: Courier, known: Known) -> tuple[Shipment, str | None, int]:
         """For whom to ask, with which phone tail, and how promising that is: 2 verified, 1 untried, 0 none that may be right.
