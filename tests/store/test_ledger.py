@@ -40,7 +40,7 @@ class Books:
         dynamodb.meta.events.register("before-send", self._note)
 
     def _note(self, request: object, **_: object) -> None:
-        self.requests.append(request.headers["X-Amz-Target"].decode().split(".")[1])  # type: ignore[attr-defined]
+        self.requests.append(request.headers["X-Amz-Target"].decode().split(".")[1])  # type: ignore[attr-defined] # botocore hands over its own request
 
     def ledger(self) -> Ledger:
         """As a function has it that has just started."""

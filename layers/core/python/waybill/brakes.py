@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.brake import Brake
 from waybill.errors import DAY
-from waybill.table import served
+from waybill.table import as_number, served
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,9 +29,9 @@ class Brakes:
                 Key=_KEY,
                 UpdateExpression="SET expires_at = :expires ADD calls :calls, faults :faults",
                 ExpressionAttributeValues={
-                    ":expires": _number(int(now + DAY)),
-                    ":calls": _number(calls),
-                    ":faults": _number(faults),
+                    ":expires": as_number(int(now + DAY)),
+                    ":calls": as_number(calls),
+                    ":faults": as_number(faults),
                 },
             )
         )
@@ -50,14 +50,14 @@ class Brakes:
 
     def _settle(self, seen: Brake, judged: Brake) -> None:
         values = {
-            ":calls": _number(-seen.calls),
-            ":faults": _number(-seen.faults),
-            ":seen": _number(seen.calls),
+            ":calls": as_number(-seen.calls),
+            ":faults": as_number(-seen.faults),
+            ":seen": as_number(seen.calls),
         }
         update = "REMOVE most ADD calls :calls, faults :faults"
         if judged.most is not None:
             update = "SET most = :most ADD calls :calls, faults :faults"
-            values[":most"] = _number(judged.most)
+            values[":most"] = as_number(judged.most)
         try:
             served(
                 lambda: self._dynamodb.update_item(
@@ -70,10 +70,6 @@ class Brakes:
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # another run has judged the same calls
-
-
-def _number(value: int) -> dict[str, str]:
-    return {"N": str(value)}
 
 
 def _to_brake(item: dict[str, Any]) -> Brake:

@@ -15,7 +15,7 @@ from waybill import freshness
 from waybill.errors import DAY
 from waybill.freshness import Guess, Known, Tail
 from waybill.model import Parcel
-from waybill.table import served
+from waybill.table import as_number, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,15 +40,15 @@ class Cache:
     def store(self, courier: str, number: str, known: Known) -> None:
         """Store what a call taught; an older flight never overwrites a newer one. Guesses are left alone."""
         values: Item = {
-            ":sequence": _number(known.sequence),
-            ":fetched": _number(known.fetched_at),
-            ":fresh": _number(known.fresh_until),
-            ":next": _number(known.next_allowed_at),
+            ":sequence": as_number(known.sequence),
+            ":fetched": as_number(known.fetched_at),
+            ":fresh": as_number(known.fresh_until),
+            ":next": as_number(known.next_allowed_at),
             ":outcome": {"S": known.outcome},
-            ":misses": _number(known.misses),
+            ":misses": as_number(known.misses),
             ":bound": {"BOOL": known.phone_bound},
             ":tails": {"M": {key: {"M": _tail_item(tail)} for key, tail in known.tails.items()}},
-            ":expires": _number(
+            ":expires": as_number(
                 int(max(known.fetched_at + freshness.KEEP, known.next_allowed_at + DAY, known.fresh_until))
             ),
         }
@@ -85,7 +85,7 @@ class Cache:
                 UpdateExpression="SET expires_at = if_not_exists(expires_at, :expires) ADD guesses :guess",
                 ExpressionAttributeValues={
                     ":guess": {"SS": [_guess_text(guess)]},
-                    ":expires": _number(int(guess.at + 2 * DAY)),
+                    ":expires": as_number(int(guess.at + 2 * DAY)),
                 },
                 ReturnValues="UPDATED_NEW",
             )
@@ -112,12 +112,8 @@ class Cache:
         return None
 
 
-def _number(value: float) -> Item:
-    return {"N": str(value) if isinstance(value, int) else repr(round(value, 3))}
-
-
 def _tail_item(tail: Tail) -> Item:
-    return {"verdict": {"S": tail.verdict}, "at": _number(tail.at)}
+    return {"verdict": {"S": tail.verdict}, "at": as_number(tail.at)}
 
 
 def _guess_text(guess: Guess) -> str:

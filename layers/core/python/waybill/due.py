@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from waybill.errors import StoreUnavailable
 from waybill.shipments import Link
-from waybill.table import served
+from waybill.table import as_number, served
+from waybill.tracked import parcel_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +55,12 @@ class DueIndex:
                 lambda: self._dynamodb.update_item(
                     TableName=self._table,
                     Key={
-                        "pk": {"S": f"PARCEL#{due.link.courier}#{due.link.number}"},
+                        "pk": {"S": parcel_key(due.link)},
                         "sk": {"S": "PARCEL"},
                     },
                     UpdateExpression="SET due_at = :until",
                     ConditionExpression="due_at = :seen",
-                    ExpressionAttributeValues={":until": _number(until), ":seen": {"N": repr(due.due_at)}},
+                    ExpressionAttributeValues={":until": as_number(until), ":seen": {"N": repr(due.due_at)}},
                 )
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -76,7 +77,7 @@ class DueIndex:
                 TableName=self._table,
                 IndexName="due",
                 KeyConditionExpression="due_shard = :shard AND due_at <= :now",
-                ExpressionAttributeValues={":shard": {"S": shard}, ":now": _number(now)},
+                ExpressionAttributeValues={":shard": {"S": shard}, ":now": as_number(now)},
                 Limit=page,
                 **start,
             )
@@ -86,7 +87,3 @@ class DueIndex:
 def _to_due(item: dict[str, Any]) -> Due:
     _, courier, number = item["pk"]["S"].split("#", 2)
     return Due(Link(courier, number), float(item["due_at"]["N"]))
-
-
-def _number(value: float) -> dict[str, str]:
-    return {"N": repr(round(value, 3))}

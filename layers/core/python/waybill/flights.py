@@ -51,7 +51,6 @@ class Secrets(Protocol):
     """What `credentials.Secrets` does; see there."""
 
     def kuaidi100(self, *, reread: bool = False) -> Credentials: ...
-    def tail_hash(self, courier: str, number: str, tail: str) -> str: ...
 
 
 class Slots(Protocol):

@@ -17,14 +17,13 @@ Hours and days are China's.
 
 from __future__ import annotations
 
-import functools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.calls import CHINA, KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.errors import DAY, HOUR, MINUTE, StoreUnavailable
-from waybill.table import served
+from waybill.table import batch, served
 from waybill.tallies import Day, Entry, Line, day_of, hours_of, lines_of, packed, tally
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ HOURS_BY_THE_WAY: Final = 48
 HOURS_OF_A_READING: Final = 240
 """No more hours than this are closed at once; the next one goes on from there."""
 _READERS: Final = 8
-_ROUNDS: Final = 8
-_BATCH_GET: Final = 100
 _CLOSED: Final[Item] = {"pk": {"S": "LEDGER#CLOSED"}, "sk": {"S": "CLOSED"}}
 
 
@@ -181,18 +178,7 @@ class Ledger:
 
     def _get(self, wanted: Iterable[Item]) -> dict[tuple[str, str], Item]:
         """The items of these keys that there are, by the texts of their keys."""
-        keys, found = list(wanted), dict[tuple[str, str], Item]()
-        for start in range(0, len(keys), _BATCH_GET):
-            left: Any = {self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": True}}
-            for _ in range(_ROUNDS):
-                answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
-                found.update((_name(item), item) for item in answer["Responses"].get(self._table, []))
-                left = answer.get("UnprocessedKeys")
-                if not left:
-                    break
-            else:
-                raise StoreUnavailable("Waybill's own store is busy. Ask again in a moment.", retry_after=2)
-        return found
+        return {_name(item): item for item in batch(self._dynamodb, self._table, wanted)}
 
 
 def _local(at: float) -> datetime:

@@ -20,12 +20,12 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from waybill.errors import DAY, StoreUnavailable
+from waybill.errors import DAY
 from waybill.model import PENDING, Milestone, Parcel
 from waybill.shipments import Link
-from waybill.table import TRANSACTION_ITEMS, served, transacted
-from waybill.tracked import Dossier, Tracked, shard_of
-from waybill.watches import parcel_key, to_shipment
+from waybill.table import TRANSACTION_ITEMS, as_number, batch, served, transacted
+from waybill.tracked import Dossier, Tracked, parcel_key, shard_of
+from waybill.watches import to_shipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,8 +40,6 @@ BIRTHS: Final = TRANSACTION_ITEMS - 10
 """So many milestones are born in one transaction, beside the row and the history."""
 KEPT: Final = 180 * DAY
 """How long history and milestones outlive a change: a parcel is given up after 60 days of silence, its row 90 days later."""
-ROUNDS: Final = 8
-_BATCH_GET: Final = 100
 _PARCEL: Final = {"S": "PARCEL"}
 
 
@@ -81,21 +79,8 @@ class Parcels:
     def rows(self, links: Iterable[Link], *, consistent: bool = False) -> dict[Link, Tracked]:
         """The rows of those parcels that have one: a hundred in a request. `consistent` for who has just written."""
         keys = [{"pk": {"S": parcel_key(link)}, "sk": _PARCEL} for link in dict.fromkeys(links)]
-        found: dict[Link, Tracked] = {}
-        for start in range(0, len(keys), _BATCH_GET):
-            left: Any = {
-                self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": consistent}
-            }
-            for _ in range(ROUNDS):
-                answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
-                rows = map(_to_tracked, answer["Responses"].get(self._table, []))
-                found.update((row.link, row) for row in rows)
-                left = answer.get("UnprocessedKeys")
-                if not left:
-                    break
-            else:
-                raise StoreUnavailable("Too much is read at once. Ask again.", retry_after=1)
-        return found
+        items = batch(self._dynamodb, self._table, keys, consistent=consistent)
+        return {row.link: row for row in map(_to_tracked, items)}
 
     def row(self, link: Link) -> Tracked | None:
         """The row as it is now."""
@@ -122,14 +107,14 @@ class Parcels:
         if seen.tracked is None:
             raise AssertionError("a parcel is put on the schedule by who registers it")
         written = replace(tracked, revision=seen.tracked.revision + 1)
-        key, expires = {"S": parcel_key(tracked.link)}, _number(int(now + KEPT))
+        key, expires = {"S": parcel_key(tracked.link)}, as_number(int(now + KEPT))
         actions: list[Any] = [
             {
                 "Put": {
                     "TableName": self._table,
                     "Item": {"pk": key, "sk": _PARCEL, **_to_item(written)},
                     "ConditionExpression": "revision = :revision",
-                    "ExpressionAttributeValues": {":revision": _number(seen.tracked.revision)},
+                    "ExpressionAttributeValues": {":revision": as_number(seen.tracked.revision)},
                 }
             }
         ]
@@ -147,7 +132,7 @@ class Parcels:
                         "pk": key,
                         "sk": {"S": milestone_key(each)},
                         **_birth(each),
-                        "born_at": _number(now),
+                        "born_at": as_number(now),
                         "expires_at": expires,
                     },
                     "ConditionExpression": "attribute_not_exists(pk)",
@@ -178,7 +163,7 @@ def _with(dossier: Dossier, item: Item) -> Dossier:
 def _birth(milestone: Milestone) -> Item:
     item: Item = {
         "status": {"S": milestone.status},
-        "occurrence": _number(milestone.occurrence),
+        "occurrence": as_number(milestone.occurrence),
         "occurred_at": {"S": milestone.occurred_at},
         "event_id": {"S": milestone.event_id},
     }
@@ -192,11 +177,11 @@ def _to_item(tracked: Tracked) -> Item:
     item: Item = {
         "courier": {"S": tracked.link.courier},
         "number": {"S": tracked.link.number},
-        "revision": _number(tracked.revision),
-        "misses": _number(tracked.misses),
-        "failures": _number(tracked.failures),
-        "looks": _number(tracked.looks),
-        "sequence": _number(tracked.sequence),
+        "revision": as_number(tracked.revision),
+        "misses": as_number(tracked.misses),
+        "failures": as_number(tracked.failures),
+        "looks": as_number(tracked.looks),
+        "sequence": as_number(tracked.sequence),
         "stalled": {"BOOL": tracked.stalled},
         "status": {"S": tracked.status},
         "terminal": {"BOOL": tracked.terminal},
@@ -206,43 +191,39 @@ def _to_item(tracked: Tracked) -> Item:
         item["ended"] = {"S": tracked.reason}
     else:
         item["reason"] = {"S": tracked.reason}
-        item["next_at"] = _number(tracked.next_at)
-        item["due_at"] = _number(tracked.next_at if tracked.due_at is None else tracked.due_at)
+        item["next_at"] = as_number(tracked.next_at)
+        item["due_at"] = as_number(tracked.next_at if tracked.due_at is None else tracked.due_at)
         item["due_shard"] = {"S": shard_of(tracked.link)}
     for name in ("registered_at", "checked_at"):
         value = getattr(tracked, name)
         if value is not None:
-            item[name] = _number(value)
+            item[name] = as_number(value)
     if tracked.expires_at is not None:
-        item["expires_at"] = _number(int(tracked.expires_at))
+        item["expires_at"] = as_number(int(tracked.expires_at))
     return item
 
 
 def _to_tracked(item: Item) -> Tracked:
     """From a row of ours, or from one that only arming has written."""
 
-    def number(name: str) -> float | None:
+    def read(name: str) -> float | None:
         return float(item[name]["N"]) if name in item else None
 
     return Tracked(
         link=Link(item["courier"]["S"], item["number"]["S"]),
         revision=int(item["revision"]["N"]),
-        registered_at=number("registered_at"),
-        checked_at=number("checked_at"),
-        misses=int(number("misses") or 0),
-        failures=int(number("failures") or 0),
-        looks=int(number("looks") or 0),
-        sequence=int(number("sequence") or 0),
-        next_at=number("next_at"),
-        due_at=number("due_at"),
+        registered_at=read("registered_at"),
+        checked_at=read("checked_at"),
+        misses=int(read("misses") or 0),
+        failures=int(read("failures") or 0),
+        looks=int(read("looks") or 0),
+        sequence=int(read("sequence") or 0),
+        next_at=read("next_at"),
+        due_at=read("due_at"),
         reason=(item.get("ended") or item["reason"])["S"],
         stalled=bool(item.get("stalled", {}).get("BOOL")),
         status=cast("Status", item.get("status", {}).get("S", PENDING)),
         terminal=bool(item.get("terminal", {}).get("BOOL")),
         phone_bound=bool(item.get("phone_bound", {}).get("BOOL")),
-        expires_at=number("expires_at"),
+        expires_at=read("expires_at"),
     )
-
-
-def _number(value: float) -> Item:
-    return {"N": repr(value)}

@@ -14,7 +14,6 @@ Leases and the circuit lie in the Cache table, rows and counters in the Tracking
 from __future__ import annotations
 
 import hashlib
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +23,7 @@ from waybill.calls import KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.circuit import Circuit
 from waybill.errors import DAY, BudgetExhausted, CircuitOpen, NotSent, StoreUnavailable
 from waybill.lease import Lease
-from waybill.table import served
+from waybill.table import as_number, back_off, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 ROUNDS: Final = 10
-FIRST_PAUSE: Final = 0.02
 LAST_PAUSE: Final = 0.3
 """Wall seconds, at most, before a transaction that met another is tried again."""
 KEEP_LEASES: Final = 41 * DAY
@@ -186,7 +184,7 @@ class Slots:
 
     def _wait(self, round_: int) -> None:
         """Before a transaction that met another is tried again: two seconds in all, well within what a slot allows for."""
-        self._pause(random.uniform(0, min(FIRST_PAUSE * 2**round_, LAST_PAUSE)))  # noqa: S311 - spreads load, keeps no secret
+        self._pause(back_off(round_, LAST_PAUSE))
 
     def _other_shard(self, budget: Budget, shard: int, reason: str, call: Call) -> int:
         """Where to take from after a refusal: where others are not, or something is left; the same where it was not the reason."""
@@ -241,7 +239,7 @@ class Slots:
             put["ConditionExpression"] = "#sequence = :sequence AND holder = :holder"
             put["ExpressionAttributeNames"] = {"#sequence": "sequence"}
             put["ExpressionAttributeValues"] = {
-                ":sequence": _number(standing.sequence),
+                ":sequence": as_number(standing.sequence),
                 ":holder": {"S": standing.holder},
             }
         return {"Put": put}
@@ -254,8 +252,8 @@ class Slots:
             "cause": {"S": call.cause},
             "outcome": {"S": call.outcome},
             "billed": {"BOOL": call.billed},
-            "at": _number(call.at),
-            "expires_at": _number(int(call.at + KEEP_ROWS)),
+            "at": as_number(call.at),
+            "expires_at": as_number(int(call.at + KEEP_ROWS)),
         }
         if call.member:
             item["member"] = {"S": call.member}
@@ -273,7 +271,7 @@ class Slots:
                 "ConditionExpression": "holder = :holder AND probe_at = :probe",
                 "ExpressionAttributeValues": {
                     ":holder": {"S": seen.holder},
-                    ":probe": _number(seen.probe_at),
+                    ":probe": as_number(seen.probe_at),
                 },
             }
         }
@@ -281,10 +279,6 @@ class Slots:
 
 def _lease_pk(courier: str, number: str) -> str:
     return f"LEASE#{courier}#{number}"
-
-
-def _number(value: float) -> Item:
-    return {"N": str(value) if isinstance(value, int) else repr(round(value, 3))}
 
 
 def _lease_item(lease: Lease, call: Call) -> Item:
@@ -297,20 +291,20 @@ def _lease_item(lease: Lease, call: Call) -> Item:
     )
     item: Item = {
         "pk": {"S": _lease_pk(call.courier, call.number)},
-        "sequence": _number(lease.sequence),
+        "sequence": as_number(lease.sequence),
         "holder": {"S": lease.holder},
-        "calls": {"L": [_number(at) for at in lease.calls]},
-        "next_allowed_at": _number(lease.next_allowed_at),
-        "failures": _number(lease.failures),
-        "failed": {"L": [_number(at) for at in charges.failed]},
-        "expires_at": _number(int(expires)),
+        "calls": {"L": [as_number(at) for at in lease.calls]},
+        "next_allowed_at": as_number(lease.next_allowed_at),
+        "failures": as_number(lease.failures),
+        "failed": {"L": [as_number(at) for at in charges.failed]},
+        "expires_at": as_number(int(expires)),
     }
     times = (
         ("flight_until", lease.flight_until),
         ("success_at", charges.success_at),
         ("failures_at", charges.failures_at),
     )
-    item.update((name, _number(at)) for name, at in times if at is not None)
+    item.update((name, as_number(at)) for name, at in times if at is not None)
     return item
 
 
@@ -334,9 +328,9 @@ def _circuit_item(circuit: Circuit) -> Item:
     return {
         **_CIRCUIT,
         "code": {"S": circuit.code},
-        "opened_at": _number(circuit.opened_at),
-        "probe_at": _number(circuit.probe_at),
-        "wait": _number(circuit.wait),
+        "opened_at": as_number(circuit.opened_at),
+        "probe_at": as_number(circuit.probe_at),
+        "wait": as_number(circuit.wait),
         "holder": {"S": circuit.holder},
     }
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill.budgets import SHARDS, WARNED_AT
 from waybill.errors import DAY, StoreUnavailable
-from waybill.table import served
+from waybill.table import as_number, batch, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 KEEP: Final = 400 * DAY
-ROUNDS: Final = 5
 
 
 EXACT: Final = 50 * SHARDS
@@ -45,15 +43,9 @@ class Spending:
         """Calls taken from each shard in the running period."""
         pks = {_pk(budget, shard, now): shard for shard in range(SHARDS)}
         counts = [0] * SHARDS
-        left: Any = {self._table: {"Keys": [_key(pk) for pk in pks], "ConsistentRead": True}}
-        for _ in range(ROUNDS):
-            answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
-            for item in answer["Responses"].get(self._table, []):
-                counts[pks[item["pk"]["S"]]] = int(item["used"]["N"])
-            left = answer.get("UnprocessedKeys")
-            if not left:
-                return counts
-        raise StoreUnavailable("Waybill's own store is busy. Ask again in a moment.", retry_after=2)
+        for item in batch(self._dynamodb, self._table, map(_key, pks)):
+            counts[pks[item["pk"]["S"]]] = int(item["used"]["N"])
+        return counts
 
     def taking(self, budget: Budget, shard: int, now: float, *, scheduled: bool) -> Item:
         """A transaction's action: one call from a shard that has one left."""
@@ -66,8 +58,8 @@ class Spending:
                 "ConditionExpression": f"{'attribute_not_exists(used) OR ' if allotment else ''}used < :allotment",
                 "ExpressionAttributeValues": {
                     ":one": {"N": "1"},
-                    ":allotment": {"N": str(allotment)},
-                    ":expires": {"N": str(int(now + KEEP))},
+                    ":allotment": as_number(allotment),
+                    ":expires": as_number(int(now + KEEP)),
                 },
             }
         }
@@ -104,9 +96,9 @@ class Spending:
         item: Item = {
             "pk": {"S": f"BUDGET#{budget.name(now)}"},
             "sk": {"S": f"WARNED#{percent:03}"},
-            "at": {"N": repr(round(now, 3))},
-            "limit": {"N": str(budget.limit)},
-            "expires_at": {"N": str(int(now + KEEP))},
+            "at": as_number(now),
+            "limit": as_number(budget.limit),
+            "expires_at": as_number(int(now + KEEP)),
         }
         try:
             served(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -10,19 +11,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from waybill.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
 T = TypeVar("T")
+Item = dict[str, Any]
 
 TRANSACTION_ITEMS: Final = 100
 """More writes than these are no transaction."""
 
 CONFLICTS: Final = 20
 _FIRST_PAUSE: Final = 0.02
-_LAST_PAUSE: Final = 0.8
+LAST_PAUSE: Final = 0.8
 """Whoever meets another transaction waits up to these seconds, growing; 500 on one item are through in a few seconds."""
+
+BATCH: Final = 100
+"""More items than these are not read in one request."""
+_ROUNDS: Final = 8
 
 _BY_CONDITION: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 
@@ -44,6 +50,37 @@ def served(request: Callable[[], T]) -> T:
         ) from error
 
 
+def batch(
+    dynamodb: DynamoDBClient, table: str, keys: Iterable[Item], *, consistent: bool = True
+) -> Iterator[Item]:
+    """The items of these keys that there are, in any order; what DynamoDB left out is asked for again.
+
+    Raises:
+        StoreUnavailable: DynamoDB did not serve it, or left out too much.
+    """
+    wanted = list(keys)
+    for start in range(0, len(wanted), BATCH):
+        left: Any = {table: {"Keys": wanted[start : start + BATCH], "ConsistentRead": consistent}}
+        for _ in range(_ROUNDS):
+            answer = served(functools.partial(dynamodb.batch_get_item, RequestItems=left))
+            yield from answer["Responses"].get(table, [])
+            left = answer.get("UnprocessedKeys")
+            if not left:
+                break
+        else:
+            raise StoreUnavailable("Waybill's own store is busy. Ask again in a moment.", retry_after=2)
+
+
+def as_number(value: float) -> Item:
+    """A whole number as it is, any other to the millisecond, so that a time is the same when read back."""
+    return {"N": str(value) if isinstance(value, int) else repr(round(value, 3))}
+
+
+def back_off(round_: int, longest: float) -> float:
+    """Wall seconds to wait after the `round_`-th meeting (from 0) of two transactions: random, up to twice as long each time."""
+    return random.uniform(0, min(_FIRST_PAUSE * 2**round_, longest))  # noqa: S311 - spreads load, keeps no secret
+
+
 def transacted(
     dynamodb: DynamoDBClient, actions: Sequence[Any], pause: Callable[[float], None], tries: int = CONFLICTS
 ) -> bool:
@@ -55,16 +92,14 @@ def transacted(
     Raises:
         StoreUnavailable: DynamoDB did not serve it, or others kept writing the same items.
     """
-    longest = _FIRST_PAUSE
-    for _ in range(tries):
+    for round_ in range(tries):
         try:
             served(lambda: dynamodb.transact_write_items(TransactItems=actions))
         except dynamodb.exceptions.TransactionCanceledException as error:
             codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if "TransactionConflict" not in codes or "ConditionalCheckFailed" in codes:
                 return False
-            pause(random.uniform(0, longest))  # noqa: S311 - spreads load, keeps no secret
-            longest = min(2 * longest, _LAST_PAUSE)
+            pause(back_off(round_, LAST_PAUSE))
         else:
             return True
     raise StoreUnavailable("Too many change this parcel at once. Ask again.", retry_after=1)

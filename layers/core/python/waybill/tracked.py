@@ -61,6 +61,11 @@ class Dossier:
         return [ship for ship in self.watches if ship.completed_at is None]
 
 
+def parcel_key(link: Link) -> str:
+    """The partition that has everything of a parcel: `PARCEL#<courier>#<number>`."""
+    return f"PARCEL#{link.courier}#{link.number}"
+
+
 def shard_of(link: Link) -> str:
     """The part of the due index that a parcel waits in: `DUE#07`."""
     return f"DUE#{hashlib.sha256(f'{link.courier}#{link.number}'.encode()).digest()[0] % SHARDS:02}"

@@ -8,7 +8,6 @@ on the schedule in the same one, and so does one with another phone number or la
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.errors import StoreUnavailable
 from waybill.shipments import Link, Registration, Shipment, Standing
-from waybill.table import served, transacted
-from waybill.tracked import FIRST_LOOK, shard_of
+from waybill.table import batch, served, transacted
+from waybill.tracked import FIRST_LOOK, parcel_key, shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,6 @@ Item = dict[str, Any]
 ROUNDS: Final = 8
 PARCELS_PER_ORDER: Final = 100
 """More parcels than this of one order, or orders of one number, are not looked at."""
-_BATCH_GET: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,27 +210,13 @@ class Watches:
 
     def _read_all(self, member: str, places: list[Place]) -> list[Shipment | None]:
         keys = [_key(member, each.order_id, Link(each.courier, each.number)) for each in places]
-        found: dict[tuple[str, str], Shipment] = {}
-        for start in range(0, len(keys), _BATCH_GET):
-            left: Any = {self._table: {"Keys": keys[start : start + _BATCH_GET], "ConsistentRead": True}}
-            for _ in range(ROUNDS):
-                answer = served(functools.partial(self._dynamodb.batch_get_item, RequestItems=left))
-                ships = map(to_shipment, answer["Responses"].get(self._table, []))
-                found.update(((ship.order_id, parcel_key(ship.link)), ship) for ship in ships)
-                left = answer.get("UnprocessedKeys")
-                if not left:
-                    break
-            else:
-                raise _busy()
+        ships = map(to_shipment, batch(self._dynamodb, self._table, keys))
+        found = {(ship.order_id, parcel_key(ship.link)): ship for ship in ships}
         return [found.get((each.order_id, parcel_key(Link(each.courier, each.number)))) for each in places]
 
 
 def _busy() -> StoreUnavailable:
     return StoreUnavailable("Too many change this shipment at once. Ask again.", retry_after=1)
-
-
-def parcel_key(link: Link) -> str:
-    return f"PARCEL#{link.courier}#{link.number}"
 
 
 def _arms(before: Shipment | None, after: Shipment) -> bool:
