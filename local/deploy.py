@@ -16,25 +16,27 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local.mailbox import Subscription
 from local.options import SetupError
+from local.rights import Role, statements
 from local.template import STACK
 from waybill.access import SCOPES, Token, hash_token
 from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from local.options import Credentials
     from local.template import Plan
 
 REGION = "us-east-1"
-# What the emulator takes for a caller of its one account.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_AWS_SETTINGS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _DIGEST = "LocalDigest"
 # A template is larger than what a request to CloudFormation may hold.
 _BUCKET, _KEY = f"{STACK}-templates", "template.json"
 _POLL_SECONDS = 0.1
+# The longest that STS knows, so that nothing has to be renewed in the life of a local stack.
+_SESSION_SECONDS = 43_200
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -57,6 +59,8 @@ class Deployed:
     gateway_responses: Mapping[str, Any]
     # The smallest answer that the API compresses, in bytes.
     compressed_from: int
+    # Those of SNS's subscriptions that are e-mail.
+    mail_subscriptions: tuple[Subscription, ...]
 
 
 class Emulator:
@@ -74,6 +78,9 @@ class Emulator:
         self.secrets = session.client("secretsmanager", endpoint_url=endpoint, config=config)
         self.apis = session.client("apigateway", endpoint_url=endpoint, config=config)
         self.files = session.client("s3", endpoint_url=endpoint, config=config)
+        self.topics = session.client("sns", endpoint_url=endpoint, config=config)
+        self.sessions = session.client("sts", endpoint_url=endpoint, config=config)
+        self.roles = session.client("iam", endpoint_url=endpoint, config=config)
 
     def close(self) -> None:
         """Close the connections; the emulator would wait for them when it is to end."""
@@ -84,6 +91,9 @@ class Emulator:
             self.secrets,
             self.apis,
             self.files,
+            self.topics,
+            self.sessions,
+            self.roles,
         )
         for client in clients:
             client.close()
@@ -153,7 +163,30 @@ class Emulator:
                 if not response["defaultResponse"]
             },
             compressed_from=self.apis.get_rest_api(restApiId=api_id)["minimumCompressionSize"],
+            mail_subscriptions=tuple(self._mail_subscriptions()),
         )
+
+    def take_roles(self, plan: Plan) -> dict[str, tuple[Role, dict[str, str]]]:
+        """Each function's own role, and credentials for it as variables of its process, by the function's name."""
+        taken = {}
+        for function in plan.functions:
+            arn = self.functions.get_function_configuration(FunctionName=function.name)["Role"]
+            name = arn.rpartition("/")[2]
+            made = self.sessions.assume_role(
+                RoleArn=arn, RoleSessionName=function.short_name, DurationSeconds=_SESSION_SECONDS
+            )["Credentials"]
+            documents = [
+                self.roles.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+                for policy in self.roles.list_role_policies(RoleName=name)["PolicyNames"]
+            ]
+            credentials = {
+                "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": made["SessionToken"],
+            }
+            role = Role(function.short_name, made["AccessKeyId"], statements(documents))
+            taken[function.name] = role, credentials
+        return taken
 
     def put_secret(self, secret: str, credentials: Credentials) -> None:
         text = json.dumps({"customer": credentials.customer, "key": credentials.key})
@@ -189,6 +222,14 @@ class Emulator:
             for event in reversed(events)
             if event.get("ResourceStatusReason") and "FAILED" in event.get("ResourceStatus", "")
         ]
+
+    def _mail_subscriptions(self) -> Iterator[Subscription]:
+        for made in self.topics.list_subscriptions()["Subscriptions"]:
+            if made["Protocol"] == "email":
+                arn = made["SubscriptionArn"]
+                told = self.topics.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+                wanted = json.loads(told.get("FilterPolicy") or "{}")
+                yield Subscription(made["TopicArn"], made["Endpoint"], wanted)
 
     def _apply_table_settings(self, plan: Plan) -> None:
         resources = self._resources()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 REAL_UPSTREAM = "https://poll.kuaidi100.com/poll/query.do"
 REAL_GAP_SECONDS = 1800
+MAIL_FROM = "waybill@example.com"
 
 
 class SetupError(Exception):
@@ -48,8 +49,16 @@ class Options:
     # As good as none unless one is wanted: a limit would be felt by load tests only.
     member_rate: int
     cors_origin: str
+    # Nothing is sent to it: what an operator and customers would get lies in the state's mailbox.
+    operator_email: str
     # Off, only what callers ask is asked: for who wants to see each call, or to pay for none that nobody asked for.
     schedule: bool
+    # Off, a function that nobody waits for has its first process with its first event, not before.
+    warm: bool
+    # Each function may do at the emulator what its role allows, and no more: slower, and for who doubts a role.
+    iam: bool
+    # AWS and invocations can be made to go wrong: for suites that see what becomes of it.
+    trouble: bool
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -82,7 +91,11 @@ class Options:
             python_runtime=environ.get("WAYBILL_RUNTIME_CLIENT", "") == "python",
             member_rate=int(_number(environ, "WAYBILL_MEMBER_RATE", 5000, 1, 5000)),
             cors_origin=environ.get("WAYBILL_CORS_ORIGIN", "").strip(),
+            operator_email=environ.get("WAYBILL_OPERATOR_EMAIL", "").strip() or "operator@example.com",
             schedule=_switch(environ, "WAYBILL_SCHEDULE"),
+            warm=_switch(environ, "WAYBILL_WARM"),
+            iam=_switch(environ, "WAYBILL_IAM", default="off"),
+            trouble=_switch(environ, "WAYBILL_TROUBLE", default="off"),
         )
 
 
@@ -99,8 +112,8 @@ def _number(environ: Mapping[str, str], name: str, default: float, least: float,
     return number
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").strip() or "on"
+def _switch(environ: Mapping[str, str], name: str, default: str = "on") -> bool:
+    text = environ.get(name, "").strip() or default
     if text not in {"on", "off"}:
         raise SetupError(f"{name} is {text!r}: it has to be on or off.")
     return text == "on"

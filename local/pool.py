@@ -73,6 +73,10 @@ class Pool:
         if not self._workers:
             self._spawn()
 
+    @property
+    def starting(self) -> bool:
+        return any(not worker.started for worker in self._workers.values())
+
     def worker(self, port: int) -> Worker | None:
         """The one that asks at `port`, unless it is to end."""
         return self._workers.get(port)

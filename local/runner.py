@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.deploy import CREDENTIALS, NO_AWS_SETTINGS, REGION
+from local.administrator import CREDENTIALS
+from local.deploy import NO_AWS_SETTINGS, REGION
 from local.options import ROOT
 from local.pool import Pool, Source
 from local.process import Child, clean_environment
@@ -36,27 +37,37 @@ if TYPE_CHECKING:
     from local.options import Options
     from local.state import StateFolder
     from local.template import Function
+    from local.trouble import Trouble
 
 # Lambda's quota for an answer.
 ANSWER_LIMIT = 6 * 1024 * 1024
 _ARN = f"arn:aws:lambda:{REGION}:000000000000:function:"
+_LOOK_SECONDS = 0.05
 _RUNTIME = Path(__file__).with_name("runtime.py")
 
 
 class Runner:
     """The functions of a stack. Its own port is known from the beginning; their environments come with `configure`.
 
-    `usage_keys` are what the authorizer has said so far.
+    `usage_keys` are what the authorizer has said so far. Where there is `trouble`, invocations go through it.
     """
 
-    def __init__(self, functions: Sequence[Function], options: Options, state: StateFolder) -> None:
+    def __init__(
+        self,
+        functions: Sequence[Function],
+        options: Options,
+        state: StateFolder,
+        trouble: Trouble | None = None,
+    ) -> None:
         self.usage_keys = UsageKeys()
         self._functions = {function.name: function for function in functions}
         self._options = options
         self._state = state
+        self._trouble = trouble
         self._environments: dict[str, dict[str, str]] = {}
         self._pools: dict[str, Pool] = {}
         self._by_port: dict[int, Pool] = {}
+        self._configured = asyncio.Event()
         routes = [
             Route("/invoke", self._invoke, methods=["POST"]),
             Route("/2018-06-01/runtime/invocation/next", self._next),
@@ -81,14 +92,30 @@ class Runner:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._service.stop()
 
-    def configure(self, endpoint: str, clock: str, environments: Mapping[str, Mapping[str, str]]) -> None:
-        """Say where AWS is, what time it is, and what the functions' configured variables are; then warm those with events."""
+    def configure(
+        self,
+        endpoint: str,
+        environments: Mapping[str, Mapping[str, str]],
+        shared: Mapping[str, str],
+        roles: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        """Say where AWS is, and what variables are each function's own and all functions'; then warm those with callers.
+
+        `roles` are the credentials, as variables, of the functions that do not act as the emulator's administrator.
+        """
         for name, function in self._functions.items():
-            self._environments[name] = environment(
-                function, environments[name], endpoint, clock, self._state.path
-            )
-            if function.has_events or function.authorizer:
+            configured = {**environments[name], **shared, **roles.get(name, {})}
+            self._environments[name] = environment(function, configured, endpoint, self._state.path)
+            if function.called:
                 self._pools[name].warm()
+        self._configured.set()
+
+    async def warm(self) -> None:
+        """Have a process of every function ready, one after the other: callers go first, and nobody waits for the others yet."""
+        for pool in self._pools.values():
+            while any(each.starting for each in self._pools.values()):  # noqa: ASYNC110 -- a process may end instead of being ready
+                await asyncio.sleep(_LOOK_SECONDS)
+            pool.warm()
 
     def _starter(self, function: Function) -> Any:
         async def start(port: int) -> Child:
@@ -99,6 +126,7 @@ class Runner:
                 [client, function.handler],
                 environment={
                     **self._environments[function.name],
+                    **(self._trouble.variables(function.short_name) if self._trouble else {}),
                     "AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:{port}",
                 },
                 folder=ROOT / function.folder,
@@ -113,14 +141,21 @@ class Runner:
         invocation = Invocation(
             request_id, json.dumps(event).encode(), arn=f"{_ARN}{name}", trace=_trace(request_id)
         )
-        return await self._pools[name].invoke(invocation)
+        return await self._run(name, invocation)
+
+    async def _run(self, name: str, invocation: Invocation) -> Answer:
+        pool = self._pools[name]
+        if self._trouble is None:
+            return await pool.invoke(invocation)
+        return await self._trouble.carry(self._functions[name].short_name, invocation, pool.invoke)
 
     async def _invoke(self, request: Request) -> Response:
         headers = request.headers
         name = headers.get("x-amzn-lambda-function-name", "")
-        pool = self._pools.get(name)
-        if pool is None:
+        if name not in self._pools:
             return Response("no such function", 404)
+        # An emulator that has found messages in the queues of its last run does not wait to be told that all are ready.
+        await self._configured.wait()
         request_id = headers["x-amzn-lambda-request-id"]
         invocation = Invocation(
             request_id=request_id,
@@ -128,7 +163,7 @@ class Runner:
             arn=headers.get("x-amzn-lambda-function-arn", ""),
             trace=headers.get("x-amzn-trace-id", _trace(request_id)),
         )
-        answer = await pool.invoke(invocation)
+        answer = await self._run(name, invocation)
         if self._functions[name].authorizer and not answer.failed:
             self.usage_keys.note(invocation.event, answer.body)
         # The emulator takes any status but 2xx for a failed function.
@@ -186,7 +221,7 @@ def _trace(request_id: str) -> str:
 
 
 def environment(
-    function: Function, configured: Mapping[str, str], endpoint: str, clock: str, state: Path
+    function: Function, configured: Mapping[str, str], endpoint: str, state: Path
 ) -> dict[str, str]:
     """All variables that a function's process sees, but for the address of the Runtime API."""
     folder = ROOT / function.folder
@@ -214,5 +249,4 @@ def environment(
         "LAMBDA_TASK_ROOT": os.fspath(folder),
         "_HANDLER": function.handler,
         **configured,
-        "WAYBILL_CLOCK": clock,
     }

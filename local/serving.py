@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import random
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
+FREE_PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections (Linux: from 32768, IANA: from 49152), which may take a port that was found free."""
 
 
 def bind(port: int = 0) -> socket.socket:
@@ -34,8 +38,15 @@ def bind(port: int = 0) -> socket.socket:
 
 
 def free_port() -> int:
-    with bind() as found:
-        return port_of(found)
+    """A port that nobody has now, and that no connection takes before a server does.
+
+    Raises:
+        OSError: none was found.
+    """
+    for port in random.sample(FREE_PORTS, k=100):
+        with contextlib.suppress(OSError), bind(port):
+            return port
+    raise OSError(errno.EADDRINUSE, "no free port was found")
 
 
 def port_of(bound: socket.socket) -> int:

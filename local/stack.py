@@ -19,22 +19,27 @@ from typing import TYPE_CHECKING
 import httpx
 
 from local import template
+from local.administrator import AUTHORIZATION, CREDENTIALS
 from local.connections import Connections
-from local.deploy import CREDENTIALS, Deployed, Emulator, forget_aws_settings
+from local.deploy import REGION, Deployed, Emulator, forget_aws_settings
 from local.front import KEEP_ALIVE_SECONDS, PARSER_LIMIT, Front, protocol
 from local.gateway import GatewayResponses
-from local.options import REAL_UPSTREAM, ROOT, SIMULATOR_CREDENTIALS, Options, SetupError
+from local.mailbox import Mailbox
+from local.options import MAIL_FROM, REAL_UPSTREAM, ROOT, SIMULATOR_CREDENTIALS, Options, SetupError
 from local.process import Child, clean_environment
+from local.rights import Checkpoint
 from local.runner import Runner
 from local.serving import LOOPBACK, Service, bind, free_port
 from local.state import CLOCK_INTERVAL_SECONDS, StateFolder
 from local.template import Plan
 from local.ticker import pause_of, tick
+from local.trouble import Trouble
 
 if TYPE_CHECKING:
     import socket
     from contextlib import AsyncExitStack
 
+    from local.rights import Role
     from local.usage import UsageKeys
     from waybill.clock import Clock
 
@@ -65,6 +70,7 @@ class Stack:
             )
         self._emulator_port = free_port()
         self._children: list[Child] = []
+        self._trouble = Trouble(self._clock) if options.trouble else None
 
     @property
     def ready(self) -> dict[str, str | None]:
@@ -74,6 +80,7 @@ class Stack:
             "api": f"http://{LOOPBACK}:{self._options.api_port}",
             "simulator": simulator,
             "token": self._state.token(),
+            **({"trouble": self._trouble.url} if self._trouble else {}),
         }
 
     async def start(self) -> None:
@@ -82,22 +89,52 @@ class Stack:
         self._ends.push_async_callback(_end_task, keeping)
         parameters = self._parameters()
         plan, known = await asyncio.to_thread(self._plan, parameters)
-        runner = Runner(plan.functions, self._options, self._state)
+        runner = Runner(plan.functions, self._options, self._state, self._trouble)
         emulator = await self._start_emulator(plan, runner.url)
         simulator = None if self._options.real else await self._start_simulator()
         self._ends.push_async_callback(runner.stop)
         await runner.start()
         await self._emulator_answering(emulator, plan, runner.url)
         deployed = await asyncio.to_thread(self._deploy, plan, parameters, known=known)
-        runner.configure(self._endpoint, str(self._clock), deployed.environments)
+        functions_endpoint = self._endpoint
+        credentials: dict[str, dict[str, str]] = {}
+        if self._options.iam:
+            functions_endpoint, credentials = await self._enforce_roles(plan)
+        if self._trouble:
+            self._trouble.configure(functions_endpoint)
+            self._ends.push_async_callback(self._trouble.stop)
+            await self._trouble.start()
+            functions_endpoint = self._trouble.url
+        mailbox = await self._start_mailbox(deployed, functions_endpoint)
+        shared = {
+            "WAYBILL_CLOCK": str(self._clock),
+            "WEBHOOK_LOOPBACK": "true",
+            "AWS_ENDPOINT_URL_SESV2": mailbox.url,
+            "AWS_ENDPOINT_URL_SNS": mailbox.url,
+        }
+        runner.configure(functions_endpoint, deployed.environments, shared, credentials)
         if simulator:
             await _answering(simulator, f"{self.ready['simulator']}/_sim/clock")
         await self._start_front(deployed, runner.usage_keys)
+        self._say_where(deployed)
+        if self._options.warm:
+            self._ends.push_async_callback(_end_task, asyncio.create_task(runner.warm()))
         for function in plan.functions:
             if function.every is not None and self._options.schedule:
                 pause = pause_of(function.every, self._clock.speed)
                 ticking = asyncio.create_task(tick(runner, function.name, pause, self._clock))
                 self._ends.push_async_callback(_end_task, ticking)
+
+    def _say_where(self, deployed: Deployed) -> None:
+        """For the command line: its tokens are in the emulator's table."""
+        self._ends.callback(self._state.forget_stack)
+        aws = {
+            "endpoint_url": self._endpoint,
+            "region_name": REGION,
+            **{name.lower(): value for name, value in CREDENTIALS.items()},
+        }
+        where = {name: self.ready[name] for name in ("api", "simulator")}
+        self._state.write_stack({**where, "table": deployed.resources["TrackingTable"], "aws": aws})
 
     async def ended_child(self) -> Child:
         """Wait until one of the processes ends by itself."""
@@ -127,6 +164,11 @@ class Stack:
             "MemberRate": str(self._options.member_rate),
             "MemberBurst": str(self._options.member_rate),
             "CorsOrigin": self._options.cors_origin,
+            "NotificationEmail": self._options.operator_email,
+            "MailFrom": MAIL_FROM,
+            "PublicBaseUrl": f"http://{LOOPBACK}:{self._options.api_port}",
+            # Two processes are left for readers that do not wait.
+            "LongPolls": str(max(0, self._options.workers - 2)),
         }
 
     def _plan(self, parameters: dict[str, str]) -> tuple[Plan, bool]:
@@ -142,6 +184,7 @@ class Stack:
                 f"The emulator is not installed in {EMULATOR_PYTHON.parent.parent}: make run does that."
             )
         folder = self._state.path
+        self._state.forget_stream_positions()
         child = await Child.start(
             "ministack",
             ["ministack"],
@@ -153,6 +196,7 @@ class Stack:
                 # Not GATEWAY_PORT, which would be part of every queue's URL: that has to be the same after a restart.
                 "EDGE_PORT": str(self._emulator_port),
                 "LOG_LEVEL": "WARNING",
+                "AUTH": str(self._options.iam).lower(),
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",
                 "PERSIST_STATE": "1",
@@ -219,6 +263,26 @@ class Stack:
             emulator.put_token(deployed.resources["TrackingTable"], self._state.token())
             return deployed
 
+    async def _enforce_roles(self, plan: Plan) -> tuple[str, dict[str, dict[str, str]]]:
+        """Where functions find AWS then, and each one's credentials."""
+        taken = await asyncio.to_thread(self._take_roles, plan)
+        checkpoint = Checkpoint(self._state.log("denied"))
+        checkpoint.configure(self._endpoint, [role for role, _ in taken.values()])
+        self._ends.push_async_callback(checkpoint.stop)
+        await checkpoint.start()
+        return checkpoint.url, {name: credentials for name, (_, credentials) in taken.items()}
+
+    def _take_roles(self, plan: Plan) -> dict[str, tuple[Role, dict[str, str]]]:
+        with contextlib.closing(Emulator(self._endpoint)) as emulator:
+            return emulator.take_roles(plan)
+
+    async def _start_mailbox(self, deployed: Deployed, endpoint: str) -> Mailbox:
+        mailbox = Mailbox(self._state.path / "mailbox")
+        mailbox.configure(endpoint, deployed.mail_subscriptions, deployed.resources["MailFeedbackTopic"])
+        self._ends.push_async_callback(mailbox.stop)
+        await mailbox.start()
+        return mailbox
+
     async def _start_front(self, deployed: Deployed, usage_keys: UsageKeys) -> None:
         responses = GatewayResponses(deployed.gateway_responses)
         base = f"/_aws/execute-api/{deployed.api_id}/{deployed.stage}"
@@ -271,7 +335,11 @@ async def _keep_clock(state: StateFolder, clock: Clock) -> None:
 async def _discard_logs(endpoint: str) -> None:
     """Delete the emulator's own log of calls again and again, and before it saves its state."""
     request = {"logGroupName": template.DISCARDED_LOG}
-    headers = {"X-Amz-Target": "Logs_20140328.DeleteLogGroup", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {
+        **AUTHORIZATION,
+        "X-Amz-Target": "Logs_20140328.DeleteLogGroup",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         while True:
             ending = False

@@ -3,9 +3,11 @@
 lock            held while a stack runs
 token           the demo token, made once
 clock           service time that was reached or is promised not to be passed, and so where the next start goes on
+stack.json      while one runs: where it is, for commands on this machine
 deployment      what was deployed last, so that an unchanged template is not deployed again
 emulator/       the emulator's own state
 simulator/      the simulator's
+mailbox/        e-mail that was sent, one file each
 logs/           of every process and function
 """
 
@@ -85,12 +87,30 @@ class StateFolder:
         ahead = 0 if last or clock.is_wall else _PROMISE_SECONDS
         self._write("clock", repr(clock.at(now + ahead)))
 
+    def write_stack(self, said: dict[str, Any]) -> None:
+        """Say where the running stack is."""
+        self._write("stack.json", json.dumps(said))
+
+    def forget_stack(self) -> None:
+        (self.path / "stack.json").unlink(missing_ok=True)
+
     def read_deployment(self) -> dict[str, Any] | None:
         file = self.path / "deployment"
         return dict(json.loads(file.read_text())) if file.exists() else None
 
     def write_deployment(self, deployment: dict[str, Any]) -> None:
         self._write("deployment", json.dumps(deployment, ensure_ascii=False, indent=1))
+
+    def forget_stream_positions(self) -> None:
+        """Have streams read from their beginning: the emulator saves how far they were read, but not the streams themselves.
+
+        It would pass over as many new records. Those that were lost with it are published by the dispatch.
+        """
+        file = self.path / "emulator" / "lambda.json"
+        if file.exists():
+            saved = json.loads(file.read_text())
+            if saved.get("payload", {}).pop("dynamodb_stream_positions", None):
+                self._write("emulator/lambda.json", json.dumps(saved))
 
     def _write(self, name: str, text: str) -> None:
         made = self.path / f"{name}.new"

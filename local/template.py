@@ -2,6 +2,7 @@
 
 template.yaml itself is read and never changed. What is left out or changed here, and why:
 
+- The nested stack of alarms and dashboard: nobody looks at them here, and each would lengthen the start.
 - Layers: functions run straight from the source folders, so that an edit is live on the next call.
 - Code: a function's code is a note saying where its folder is, for the same reason.
 - Function names are ours: the emulator has to be told at its start, by name, to hand invocations to the runner.
@@ -14,6 +15,10 @@ template.yaml itself is read and never changed. What is left out or changed here
 - A queue that feeds a function hides a message for a few seconds more than that function may take, not for six times as long: no
   other batch waits before it here, and after a kill nobody wants to wait minutes.
 - How many batches of a queue run at once is written out as a number: the emulator would take a parameter for a text.
+- No concurrency is reserved: the runner's pools are what there is.
+- No versions are published, and what calls an alias calls the function: there is one code here, which is the newest, and nothing is
+  restored from a snapshot, whatever `SnapStart` says.
+- A role that may send or publish may do so in batches by name: to AWS these are the same actions, to the emulator others.
 - A path's ANY method is written out as the seven methods that it stands for, and the API's gateway responses become resources of
   their own: the emulator's import passes over both.
 """
@@ -39,13 +44,24 @@ STACK = "waybill-local"
 QUEUE_SECONDS = 40
 DISCARDED_LOG = "/local/discarded"
 _FUNCTION = "AWS::Serverless::Function"
+_ROLE = "AWS::IAM::Role"
 _LAYER = "AWS::Serverless::LayerVersion"
 _API = "AWS::Serverless::Api"
+_NESTED = "AWS::CloudFormation::Stack"
 _ANY = "x-amazon-apigateway-any-method"
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _VISIBLE_AGAIN_SECONDS = 5
+# An action of IAM, and the operation that it stands for beside the one of its name.
+_BATCHES = {"sqs:SendMessage": "sqs:SendMessageBatch", "sns:Publish": "sns:PublishBatch"}
+_PUBLISHING = (
+    "AutoPublishAlias",
+    "AutoPublishAliasAllProperties",
+    "SnapStart",
+    "VersionDeletionPolicy",
+    "VersionDescription",
+)
 _METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
 
 
@@ -59,8 +75,9 @@ class Function:
     timeout: float
     memory: int
     layers: tuple[str, ...]
-    # Something invokes it by itself: the API, a queue, or time, every so many seconds.
-    has_events: bool
+    # Somebody waits for its answer: a caller of the API.
+    called: bool
+    # Time invokes it, every so many seconds.
     every: float | None
     authorizer: bool
 
@@ -133,9 +150,15 @@ def make_plan(source: Path, parameters: Mapping[str, str]) -> Plan:
         if resource["Type"] == _FUNCTION
     )
     _adjust_queues(resources, functions, values)
+    for resource in resources.values():
+        if resource["Type"] == _ROLE:
+            _name_batches(resource["Properties"]["Policies"])
+        if resource["Type"] == _API:
+            _name_functions(resource["Properties"]["Auth"]["Authorizers"])
     shared.pop("Layers", None)
-    for name in folders:
-        del resources[name]
+    for name, resource in list(resources.items()):
+        if resource["Type"] in {_LAYER, _NESTED}:
+            del resources[name]
     return Plan(digest(source, parameters), _expand(template, values), functions)
 
 
@@ -159,7 +182,8 @@ def _adjust_function(
         timeout=float(setting("Timeout", 3)),
         memory=int(setting("MemorySize", 128)),
         layers=tuple(folders[layer] for layer in layers if (ROOT / folders[layer] / "python").is_dir()),
-        has_events=bool(properties.get("Events")),
+        called=logical_id in in_apis
+        or any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
         every=_take_out_schedule(properties.get("Events", {})),
         authorizer=logical_id in in_apis,
     )
@@ -168,6 +192,9 @@ def _adjust_function(
     properties["FunctionName"] = function.name
     properties["LoggingConfig"] = {"LogGroup": DISCARDED_LOG}
     properties["Timeout"] = int(function.timeout + QUEUE_SECONDS)
+    properties.pop("ReservedConcurrentExecutions", None)
+    for name in _PUBLISHING:
+        properties.pop(name, None)
     return function
 
 
@@ -192,7 +219,25 @@ def _adjust_queues(
                 queue = resources[event["Properties"]["Queue"]["Fn::GetAtt"][0]]
                 queue["Properties"]["VisibilityTimeout"] = int(function.timeout + _VISIBLE_AGAIN_SECONDS)
                 scaling = event["Properties"]["ScalingConfig"]
-                scaling["MaximumConcurrency"] = int(values[scaling["MaximumConcurrency"]["Ref"]])
+                at_once = scaling["MaximumConcurrency"]
+                scaling["MaximumConcurrency"] = int(
+                    values[at_once["Ref"]] if isinstance(at_once, dict) else at_once
+                )
+
+
+def _name_functions(authorizers: Mapping[str, Any]) -> None:
+    for authorizer in authorizers.values():
+        alias = authorizer["FunctionArn"].get("Ref")
+        if alias:
+            authorizer["FunctionArn"] = {"Fn::GetAtt": [alias.removesuffix(".Alias"), "Arn"]}
+
+
+def _name_batches(policies: Sequence[Mapping[str, Any]]) -> None:
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            allowed = statement["Action"]
+            actions = [allowed] if isinstance(allowed, str) else allowed
+            statement["Action"] = [*actions, *(_BATCHES[each] for each in actions if each in _BATCHES)]
 
 
 def _expand(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

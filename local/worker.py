@@ -41,6 +41,8 @@ class Invocation:
     event: bytes
     arn: str
     trace: str
+    # Seconds that it has, if those are less than the function's.
+    limit: float | None = None
     arrived: float = field(default_factory=time.monotonic)
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -94,7 +96,8 @@ class Worker:
         if self._ask is None:
             raise RuntimeError("only an idle worker takes an event")
         self._current = invocation
-        self._timer = asyncio.get_running_loop().call_later(self.timeout, self._expire, self.timeout)
+        limit = min(self.timeout, invocation.limit or self.timeout)
+        self._timer = asyncio.get_running_loop().call_later(limit, self._expire, limit)
         self._ask.set_result(invocation)
         self._ask = None
 

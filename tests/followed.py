@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from local.simulator.history import local_time
 from tests.unit.scenes import Scene
 from waybill import statuses
-from waybill.errors import NoResult
 from waybill.following import Following
 from waybill.freshness import Known
+from waybill.lanes import Lanes
 from waybill.lessons import Lessons
 from waybill.model import Answer, Event, Parcel, event_id
+from waybill.outcomes import NoResult
 from waybill.parcels import Parcels
 from waybill.reflection import Reflection
 from waybill.refresh import Refresh
@@ -22,8 +24,8 @@ from waybill.watches import Watches
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from waybill.errors import UpstreamError
     from waybill.model import Query
+    from waybill.outcomes import UpstreamError
     from waybill.tracked import Tracked
 
 LINK = Link("yuantong", "YT7450353838751")
@@ -91,7 +93,11 @@ class Followed:
         self.following = Following(self.parcels, self.reflection, lessons, 1860.0, now, self.losses.append)
         lookup = replace(self.courier.lookup(), on_known=self.following)
         self.lookup = lookup
-        self.refresh = Refresh(self.parcels, self.courier.store, lookup, self.following, tail_hash, now)
+        self.lanes = Lanes(10, time.monotonic)
+        self.lanes.open(3600)
+        self.refresh = Refresh(
+            self.parcels, self.courier.store, lookup, self.following, self.lanes, tail_hash, now
+        )
 
     def register(
         self, order_id: str = "1001", member: str = "acme", link: Link = LINK, **said: Any

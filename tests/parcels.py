@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.simulators import wait_until
 from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ def register(client: httpx.Client, order_id: str, number: str, **fields: Any) ->
     assert answer.status_code == 201, answer.text
     shipment: dict[str, Any] = answer.json()
     return shipment
+
+
+def look(client: httpx.Client, order_id: str, **query: str) -> None:
+    """Have a shipment's parcel asked about, once more where a busy machine let nobody connect."""
+    wait_until(lambda: client.get(at(order_id), params=query).json()["problem"] is None)
 
 
 def at(order_id: str, action: str = "") -> str:

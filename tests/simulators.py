@@ -27,11 +27,12 @@ def sign(param: str, account: Account) -> str:
     return hashlib.md5((param + account.key + account.customer).encode()).hexdigest().upper()  # noqa: S324 - the vendor's way
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Ask again and again, for conditions that are themselves a question to a server."""
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Ask again and again, for conditions that are themselves a question to a server; patience is for machines that are busy."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)  # the servers need the processor, too
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class RunningStack:
     state: Path
     ready: dict[str, Any]
     process: subprocess.Popen[str]
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -75,20 +76,26 @@ class RunningStack:
         return Tokens(self.aws("dynamodb"), self.output("TrackingTable"))
 
     def aws(self, service: str) -> Any:
-        """boto3's client of a service of the emulator, whose address only its process knows."""
-        (emulator,) = [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if child.cmdline()[-1:] == ["ministack"]
-        ]
-        make: Any = boto3.client  # typed for literal names only
-        return make(
-            service,
-            region_name="us-east-1",
-            endpoint_url=f"http://127.0.0.1:{emulator.environ()['EDGE_PORT']}",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        """boto3's client of a service of the emulator."""
+        if service not in self._clients:
+            make: Any = boto3.client  # typed for literal names only
+            self._clients[service] = make(
+                service,
+                region_name="us-east-1",
+                endpoint_url=self.emulator,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+        return self._clients[service]
+
+    @cached_property
+    def emulator(self) -> str:
+        """The address of the emulator, which only its process knows."""
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):  # it has just ended
+                if child.cmdline()[-1:] == ["ministack"]:
+                    return f"http://127.0.0.1:{child.environ()['EDGE_PORT']}"
+        raise AssertionError("no emulator")
 
     def output(self, name: str) -> str:
         """An output of the deployed stack."""
@@ -130,6 +137,8 @@ def launch(
         **inherited,
         "PYTHONPATH": "layers/core/python",
         "WAYBILL_STATE": str(state),
+        # Most tests need few of the functions, and the machine is theirs.
+        "WAYBILL_WARM": "off",
         **ports,
         **environment,
     }

@@ -1,4 +1,4 @@
-"""Let members in and out: access tokens, and limits and budgets of single members.
+"""Let members in and out: access tokens, limits and budgets of single members, and what is held of them.
 
 A token is written to standard output once, alone, and kept as a hash only; everything else that is said goes to standard error.
 AWS credentials and region are those of the AWS command line.
@@ -10,27 +10,23 @@ import argparse
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from tools import asking, erase, issuing
 from tools.limits import Limit, Limits
-from waybill.access import MEMBER_LENGTH, SCOPES, Token, hash_token, is_member, new_token
-from waybill.errors import InvalidField, NotFound, StoreUnavailable, WaybillError
+from waybill.access import MEMBER_LENGTH, SCOPES, is_member
+from waybill.errors import NotFound, StoreUnavailable, WaybillError
 from waybill.member_budgets import MemberBudgets
 from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DAY: Final = 86_400
-HOUR: Final = 3600
-_REFUSALS: Final = {
-    "ResourceNotFoundException": "There is no table {table!r} in this account and region; see the stack's output TrackingTable.",
-    "NotFoundException": "There is no such API or stage in this account and region; see the stack's outputs ApiId and ApiStage.",
-}
+    from waybill.access import Token
+
 HEADINGS: Final = ("ID", "MEMBER", "SCOPES", "STATE", "CREATED", "ENDS", "LABEL")
 
 
@@ -40,11 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
         tokens = Tokens(boto3.client("dynamodb", endpoint_url=given.endpoint_url), given.table)
         given.command(tokens, given)
     except StoreUnavailable as error:
-        _say(_reason(error.__cause__, given.table))
+        _say(issuing.reason(error.__cause__, given.table))
     except WaybillError as error:
         _say(error.message)
     except (ClientError, BotoCoreError) as error:
-        _say(_reason(error, given.table))
+        _say(issuing.reason(error, given.table))
     except KeyboardInterrupt:
         _say("Broken off.")
     else:
@@ -53,36 +49,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def create(tokens: Tokens, given: argparse.Namespace) -> None:
-    secret = new_token()
-    token = _token(secret, given.member, given.scopes, given.label, given.days)
-    tokens.create(token)
+    secret, token = issuing.create(tokens, given.member, given.scopes, given.label, given.days)
     print(secret)
-    _say(f"{token.id} for {token.member}: {_words(token.scopes)}, ends {_time(token.ends_at)}")
+    _say(f"{token.id} for {token.member}: {_words(token.scopes)}, ends {issuing.instant(token.ends_at)}")
 
 
 def list_(tokens: Tokens, given: argparse.Namespace) -> None:
     rows = tokens.registered(given.member)
     if given.json:
-        print(json.dumps([_fields(token) for token in rows], ensure_ascii=False, indent=2))
+        print(json.dumps([issuing.fields(token) for token in rows], ensure_ascii=False, indent=2))
     else:
-        _table(_fields(token) for token in rows)
+        _table(issuing.fields(token) for token in rows)
 
 
 def rotate(tokens: Tokens, given: argparse.Namespace) -> None:
-    old = _chosen(tokens, given.id)
-    if (state := old.state(time.time())) != "active":
-        successor = f" by {old.replaced_by}" if old.replaced_by else ""
-        raise InvalidField("id", f"{old.id} is {state}{successor}; create a new token instead.")
-    secret = new_token()
-    new = _token(secret, old.member, old.scopes, old.label, given.days)
-    ended = tokens.rotate(old, new, new.created_at + int(given.overlap * HOUR))
+    secret, new, ended = issuing.rotate(tokens, _chosen(tokens, given.id), given.days, given.overlap)
     print(secret)
-    _say(f"{new.id} for {new.member}: {_words(new.scopes)}, ends {_time(new.ends_at)}")
-    _say(f"{old.id}, which it replaces, ends {_time(ended.revoked_at or ended.ends_at)}")
+    _say(f"{new.id} for {new.member}: {_words(new.scopes)}, ends {issuing.instant(new.ends_at)}")
+    _say(f"{ended.id}, which it replaces, ends {issuing.instant(ended.revoked_at or ended.ends_at)}")
 
 
 def revoke(tokens: Tokens, given: argparse.Namespace) -> None:
-    token = tokens.revoke(_chosen(tokens, given.id), int(time.time()))
+    token = issuing.revoke(tokens, _chosen(tokens, given.id))
     _say(f"{token.id} of {token.member} is revoked. The gateway may know it for another 60 seconds.")
 
 
@@ -137,36 +125,11 @@ def _limits(tokens: Tokens, given: argparse.Namespace) -> Limits:
     return Limits(gateway, tokens, given.api_id, given.stage, (lambda _: None) if given.at_once else pause)
 
 
-def _token(secret: str, member: str, scopes: frozenset[str], label: str, days: float) -> Token:
-    now = int(time.time())
-    ends_at = now + int(days * DAY) if days else None
-    return Token(hash_token(secret), member, scopes, now, ends_at, label)
-
-
 def _chosen(tokens: Tokens, token_id: str | None) -> Token:
     """The token of an id, or the one that is given on standard input, where neither history nor process list keeps it."""
-    if token_id is None:
-        _say("The token itself, please:")
-        token = tokens.by_hash(hash_token(sys.stdin.readline().strip()))
-    else:
-        token = tokens.by_id(token_id)
-    if token is None:
-        raise NotFound("There is no such token in this table. The list shows those that there are.")
-    return token
-
-
-def _fields(token: Token) -> dict[str, Any]:
-    return {
-        "id": token.id,
-        "member": token.member,
-        "scopes": sorted(token.scopes),
-        "state": token.state(time.time()),
-        "created_at": _time(token.created_at) if token.created_at else None,
-        "ends_at": _time(token.ends_at) if token.ends_at else None,
-        "revoked_at": _time(token.revoked_at) if token.revoked_at else None,
-        "replaced_by": token.replaced_by,
-        "label": token.label,
-    }
+    if token_id is not None:
+        return issuing.find(tokens, token_id=token_id)
+    return issuing.find(tokens, secret=asking.secret("The token itself, please: "))
 
 
 def _table(tokens: Iterable[dict[str, Any]]) -> None:
@@ -187,10 +150,6 @@ def _table(tokens: Iterable[dict[str, Any]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _time(at: int | None) -> str:
-    return "never" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _words(scopes: frozenset[str]) -> str:
     return ", ".join(sorted(scopes))
 
@@ -199,26 +158,14 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _reason(error: BaseException | None, table: str) -> str:
-    """What to do about a refusal of AWS."""
-    match error:
-        case NoCredentialsError():
-            return "There are no AWS credentials. Log in, or set AWS_PROFILE; `aws sts get-caller-identity` shows who you are."
-        case NoRegionError():
-            return "No AWS region is chosen. Set AWS_REGION to the one of the stack."
-        case ClientError():
-            code = error.response["Error"]["Code"]
-            return _REFUSALS[code].format(table=table) if code in _REFUSALS else f"AWS refused: {error}"
-    return f"AWS did not answer: {error}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waybill-admin", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="{tokens,members}")
+    kinds = parser.add_subparsers(required=True, metavar="{tokens,members,shipments}")
     tokens = kinds.add_parser("tokens", help="access tokens").add_subparsers(required=True)
-    members = kinds.add_parser("members", help="limits and budgets of single members").add_subparsers(
+    members = kinds.add_parser("members", help="limits, budgets and data of single members").add_subparsers(
         required=True
     )
+    shipments = kinds.add_parser("shipments", help="data of single orders").add_subparsers(required=True)
 
     def command(under: Any, action: Any, text: str, name: str = "") -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = under.add_parser(
@@ -276,6 +223,8 @@ def _parser() -> argparse.ArgumentParser:
             type=_count_or_zero,
             help=f"calls to Kuaidi100 a {period} in China; 0 or left out: as everybody",
         )
+    erase.add_arguments(command, members, _member, order=False)
+    erase.add_arguments(command, shipments, _member, order=True)
     for each in (budgeting, command(members, unbudget, "Take a member's own budgets away.")):
         each.add_argument("--member", required=True, type=_member)
     return parser

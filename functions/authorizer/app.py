@@ -11,8 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
+from waybill import clients
 from waybill.access import Grant, authenticate
 from waybill.settings import AuthorizerSettings
 from waybill.tokens import Tokens
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from waybill.openid import OpenId
 
 SETTINGS = AuthorizerSettings.read(os.environ)
-TOKENS = Tokens(boto3.client("dynamodb"), SETTINGS.tracking_table)
+TOKENS = Tokens(clients.client("dynamodb"), SETTINGS.tracking_table)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from waybill.documents import Documents, address
+from waybill.documents import Documents
+from waybill.gateway import address
 from waybill.service import Service
 from waybill.settings import Environment
 

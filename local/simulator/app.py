@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +34,14 @@ class Advance(BaseModel):
     advance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class Key(BaseModel):
+    """A new key of the account, as when its owner has the vendor make one; the one before is worth nothing any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[str, Field(min_length=1)]
+
+
 class Invalid(Exception):
     """What was put cannot be used; the arguments say why."""
 
@@ -48,6 +56,7 @@ def create_app(options: Options) -> Starlette:
             Route("/_sim/journeys/{courier}/{number}", journey, methods=["GET", "PUT", "DELETE"]),
             Route("/_sim/faults", faults, methods=["GET", "PUT", "DELETE"]),
             Route("/_sim/clock", clock, methods=["GET", "PUT"]),
+            Route("/_sim/account", account, methods=["PUT"]),
         ],
         exception_handlers={Invalid: _refuse},
     )
@@ -127,6 +136,12 @@ async def clock(request: Request) -> Response:
     if request.method == "PUT":
         world.advance((await _read(request, Advance)).advance)
     return JSONResponse({"now": world.now(), "speed": world.options.clock.speed})
+
+
+async def account(request: Request) -> Response:
+    world = _world(request)
+    world.account = replace(world.account, key=(await _read(request, Key)).key)
+    return Response(status_code=204)
 
 
 def _world(request: Request) -> World:

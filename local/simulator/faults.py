@@ -9,9 +9,11 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FailureCode: TypeAlias = Literal["400", "408", "500", "501", "502", "503", "601"]
-Kind: TypeAlias = Literal["timeout", "reset", "html", "truncated", "slow", "wrong_charset", "huge"]
+Kind: TypeAlias = Literal[
+    "timeout", "reset", "html", "truncated", "slow", "wrong_charset", "huge", "wrong_clock"
+]
 
-ANSWERED: Final[frozenset[Kind]] = frozenset({"truncated", "slow", "wrong_charset", "huge"})
+ANSWERED: Final[frozenset[Kind]] = frozenset({"truncated", "slow", "wrong_charset", "huge", "wrong_clock"})
 """Kinds where the vendor did its work, and charges for it; with the others it never came to that."""
 
 

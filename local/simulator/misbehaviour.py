@@ -1,4 +1,4 @@
-"""Responses that go wrong on purpose: silence, a reset, a page where data should be, half a body, drips, the wrong bytes.
+"""Responses that go wrong on purpose: silence, a reset, a page in place of data, half a body, drips, wrong bytes, wrong times.
 
 Some need the connection itself. The server hands it over as ASGI state (`server.Connection`), which is what that state is for.
 """
@@ -6,8 +6,10 @@ Some need the connection itself. The server hands it over as ASGI state (`server
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 HUGE_BYTES: Final = 10 * 1024 * 1024
 PIECES: Final = 64
+AHEAD: Final = timedelta(minutes=90)
+"""How far a wrong clock is ahead."""
+_TIME: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 PAGE: Final = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
@@ -45,7 +50,13 @@ def misbehave(kind: Kind, answer: Answer, *, slow_seconds: float, hang_seconds: 
             body = body.decode("utf-8").encode("gbk", "replace")
         case "huge":
             body = body.ljust(HUGE_BYTES)
+        case "wrong_clock":
+            body = _TIME.sub(_ahead, body)
     return Response(body, media_type=media_type)
+
+
+def _ahead(time: re.Match[bytes]) -> bytes:
+    return str(datetime.fromisoformat(time[0].decode()) + AHEAD).encode()
 
 
 class Silence(Response):

@@ -56,6 +56,7 @@ class Reply:
 class World:
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.account = options.account
         self._advanced = 0.0
         self._latest = float("-inf")
         self._anchors = Anchors(options.state / "anchors")
@@ -131,7 +132,7 @@ class World:
 
     def _answer(self, form: Form, question: Question | None, now: float) -> tuple[Answer, Journey | None]:
         """The true answer, checked in the vendor's order: signature, courier, format, phone, result."""
-        if not form.is_signed_by(self.options.account):
+        if not form.is_signed_by(self.account):
             return Answer.failure("503"), self._journey_to_freeze(question.parcel, now) if question else None
         if question is None or not question.number or not is_courier(question.courier):
             return Answer.failure("400"), None

@@ -277,6 +277,9 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(OLD), encoding="utf-8")
     monkeypatch.setattr(command, "FILE", path)
+    monkeypatch.setattr(command, "EVENTS", tmp_path / "events.schema.json")
+    monkeypatch.setattr(document, "notification", dict)
+    (tmp_path / "events.schema.json").write_text(command.as_text({}), encoding="utf-8")
     monkeypatch.setattr(command, "ROOT", tmp_path)
     return path
 

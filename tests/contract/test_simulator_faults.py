@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import socket
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KINDS = ["timeout", "reset", "html", "truncated", "slow", "wrong_charset", "huge"]
+KINDS = ["timeout", "reset", "html", "truncated", "slow", "wrong_charset", "huge", "wrong_clock"]
 
 Parcel = tuple[str, str]
 
@@ -142,6 +144,28 @@ def test_huge_is_ten_megabytes(simulator: Simulator, parcel: Parcel) -> None:
     answer = simulator.post(simulator.form(*parcel))
     assert len(answer.content) == 10 * 1024 * 1024
     assert answer.json()["status"] == "200"
+
+
+def test_a_wrong_clock_dates_every_line_an_hour_and_a_half_too_late(
+    simulator: Simulator, parcel: Parcel
+) -> None:
+    (right,) = simulator.query(*parcel)["data"]
+    order(simulator, parcel, kind="wrong_clock")
+    (wrong,) = simulator.query(*parcel)["data"]
+    for field in ("time", "ftime"):
+        late = datetime.fromisoformat(wrong[field]) - datetime.fromisoformat(right[field])
+        assert late == timedelta(minutes=90)
+    assert wrong["context"] == right["context"]
+
+
+def test_a_new_key_is_worth_something_and_the_one_before_nothing() -> None:
+    with running_simulator() as simulator:
+        parcel = ("shentong", "7790099999999")
+        simulator.put("account", {"key": "ROTATED"}).raise_for_status()
+        assert simulator.code(*parcel) == "503"
+        renewed = replace(simulator, account=replace(simulator.account, key="ROTATED"))
+        assert renewed.code(*parcel) == "200"
+        assert simulator.put("account", {"key": ""}).status_code == 422
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.languages import demand
 from tests.simulators import Simulator, running_simulator
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ class Recorder(BaseHTTPRequestHandler):
 @pytest.fixture(params=COMMANDS)
 def language(request: pytest.FixtureRequest) -> str:
     language = str(request.param)
-    if shutil.which(COMMANDS[language][0]) is None:
-        reason = f"{COMMANDS[language][0]} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    demand(COMMANDS[language][0])
     return language
 
 

@@ -35,7 +35,7 @@ class StartStack(Protocol):
     ) -> AbstractContextManager[RunningStack]: ...
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start_stack(tmp_path_factory: pytest.TempPathFactory) -> StartStack:
     @contextmanager
     def start(state: Path | None = None, project: Path = ROOT, **environment: str) -> Iterator[RunningStack]:
@@ -46,14 +46,14 @@ def start_stack(tmp_path_factory: pytest.TempPathFactory) -> StartStack:
     return start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(start_stack: StartStack) -> Iterator[RunningStack]:
     """One stack for all tests that share it: every test uses tracking numbers of its own, and counts what it asks for itself."""
     with start_stack(WAYBILL_SCHEDULE="off") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fast_stack(start_stack: StartStack) -> Iterator[RunningStack]:
     """One at 600 times speed, where the gap is over in about three seconds; shared as `stack` is."""
     with start_stack(SIM_SPEED="600") as running:
@@ -90,12 +90,12 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("project"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def probe(start_stack: StartStack, project: Path) -> Iterator[RunningStack]:
     with start_stack(None, project, **OF_THE_HOST) as running:
         yield running

@@ -217,10 +217,10 @@ def test_news_are_fetched_when_due_and_the_last_is_told_when_the_vendor_fails(
     register(client, order, number, lang="en")
     assert ask(client, order)["order_status"] == "Collected"
     script(fast_stack, number, COLLECTED, UNDER_WAY)
-    wait_until(lambda: ask(client, order)["order_status"] == "Out for delivery", 30)
+    wait_until(lambda: ask(client, order)["order_status"] == "Out for delivery")
     last = ask(client, order)
     parcels.fail(fast_stack, number, code="501")
-    wait_until(lambda: refused(client, order), 30)
+    wait_until(lambda: refused(client, order))
     assert ask(client, order) == last, "with the vendor away, the last is told as it was"
 
 

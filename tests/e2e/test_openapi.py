@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.stacks import RunningStack
 
 HERE = Path(__file__).parent
-CASES = 2000
+CASES: Final = 2000
 KNOWN, HANDED_ON = "YT7450353838751", "YT7450353838755"
 
 

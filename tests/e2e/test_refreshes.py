@@ -34,18 +34,19 @@ def asked(stack: RunningStack) -> set[str]:
 def test_what_is_due_is_asked_about_without_anybody_asking(fast_stack: RunningStack) -> None:
     numbers = {f"YT71{each:011}" for each in range(25)}
     register(fast_stack, *numbers)
-    wait_until(lambda: numbers <= asked(fast_stack), 60)
+    wait_until(lambda: numbers <= asked(fast_stack))
 
 
 def test_the_rule_of_the_template_does_not_fire_beside_the_ticker(fast_stack: RunningStack) -> None:
     assert fast_stack.aws("events").list_rules()["Rules"] == []
 
 
-def test_the_mapping_takes_ten_messages_and_as_many_batches_as_the_parameter_says(
+def test_the_mapping_takes_fifty_messages_and_as_many_batches_as_the_parameter_says(
     fast_stack: RunningStack,
 ) -> None:
-    (mapping,) = fast_stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
-    assert mapping["BatchSize"] == 10
+    mappings = fast_stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = [each for each in mappings if "RefreshQueue" in each["EventSourceArn"]]
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (50, 1)
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
 
@@ -59,7 +60,7 @@ def test_a_message_that_nobody_can_read_comes_back(fast_stack: RunningStack) -> 
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return "unreadable message" in fast_stack.log("refresh") and answer[names[0]] == "1"
 
-    wait_until(hidden, 30)
+    wait_until(hidden)
     sqs.purge_queue(QueueUrl=url)
 
 
@@ -99,10 +100,10 @@ def test_without_quota_one_probe_an_interval_is_made_whatever_is_due(start_stack
         faults = f"{stack.simulator}/_sim/faults"
         httpx.put(faults, json={"code": "601", "rate": 1}, trust_env=False, verify=NO_TLS)
         register(stack, "YT7500000000000")
-        wait_until(lambda: circuit(stack) is not None, 30)
+        wait_until(lambda: circuit(stack) is not None)
         numbers = [f"YT76{each:011}" for each in range(60)]
         register(stack, *numbers)
-        wait_until(lambda: wait_of(stack) >= 1800, 60)
+        wait_until(lambda: wait_of(stack) >= 1800)
         first, *probes = taken_at(stack)
         assert len(probes) >= 5
         waits = [60 * 2**each for each in range(len(probes))]
@@ -155,4 +156,4 @@ def test_queues_serve_on_after_a_restart(
     for number in ("YT7400000000001", "YT7400000000002"):
         with start_stack(state, SIM_SPEED="600") as stack:
             register(stack, number)
-            wait_until(lambda stack=stack, number=number: number in asked(stack), 60)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            wait_until(lambda stack=stack, number=number: number in asked(stack))  # type: ignore[misc]  # mypy cannot infer a lambda with a default

@@ -15,6 +15,7 @@ from tests.parcels import (
     UNDER_WAY,
     at,
     listed,
+    look,
     new_number,
     new_order,
     pages,
@@ -40,7 +41,7 @@ def test_a_list_is_narrowed_by_every_filter_and_by_all_together(
     register(client, "troubled", troubled, courier="yunda", tags=["b"])
     register(client, "unknown", new_number(), tags=["a"])
     for order in ("delivered", "under-way", "troubled"):
-        client.get(at(order)).raise_for_status()
+        look(client, order)
 
     def found(**query: str) -> list[str]:
         return [each["order_id"] for each in listed(client, **query)]

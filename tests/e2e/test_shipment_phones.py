@@ -13,6 +13,7 @@ from tests.parcels import (
     LIST,
     at,
     listed,
+    look,
     new_number,
     register,
     script,
@@ -71,7 +72,7 @@ def test_a_right_phone_is_told_apart_only_when_its_member_looks(
 ) -> None:
     knows, also = member(), member()
     register(knows, "mine", bound, phone="8000")
-    knows.get(at("mine")).raise_for_status()
+    look(knows, "mine")
     register(also, "too", bound, phone="8000")
     assert listed(also)[0]["status"] == "pending"
     assert also.get(at("too")).json()["status"] == "delivered"
@@ -87,7 +88,7 @@ def test_many_orders_with_different_phones_for_one_number_find_out_nothing(
     body = [{"order_id": f"g{tail}", "tracking_number": bound, "phone": tail} for tail in tails]
     results = guesses.post(f"{LIST}/batch", json={"shipments": body}).json()["results"]
     assert {result["status"] for result in results} == {201}
-    knows.get(at("mine")).raise_for_status()
+    look(knows, "mine")
     again = guesses.post(f"{LIST}/batch", json={"shipments": body}).json()["results"]
     same = {"index", "status", "shipment"}
     assert {result["status"] for result in again} == {200}
@@ -104,7 +105,7 @@ def test_many_orders_with_different_phones_for_one_number_find_out_nothing(
 def test_a_phone_that_is_changed_to_a_guess_finds_out_nothing(member: NewMember, bound: str) -> None:
     knows, guesses = member(), member()
     register(knows, "mine", bound, phone="8000")
-    knows.get(at("mine")).raise_for_status()
+    look(knows, "mine")
     register(guesses, "g", bound, phone="0000")
     problems = []
     for tail in [f"{tail:04}" for tail in range(7992, 8002)]:

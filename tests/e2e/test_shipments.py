@@ -18,6 +18,7 @@ from tests.parcels import (
     UNDER_WAY,
     at,
     listed,
+    look,
     new_number,
     new_order,
     refusal,
@@ -150,7 +151,7 @@ def test_a_shipment_of_a_known_parcel_shows_at_once_where_it_is(
     number = script(stack, new_number(), COLLECTED, DELIVERED)
     client = member()
     register(client, "first", number)
-    client.get(at("first")).raise_for_status()
+    look(client, "first")
     made = register(client, "second", number, lang="en")
     assert (made["status"], made["status_name"], made["terminal"]) == (
         "delivered",
@@ -230,7 +231,7 @@ def test_patches_at_once_are_all_kept(member: NewMember) -> None:
 def test_a_shipment_that_is_forgotten_is_gone_from_everywhere(stack: RunningStack, member: NewMember) -> None:
     client, order, number = member(), new_order(), script(stack, new_number())
     register(client, order, number, tags=["a"])
-    client.get(at(order)).raise_for_status()
+    look(client, order)
     gone = client.delete(at(order))
     assert (gone.status_code, gone.content) == (204, b"")
     for query in ({}, {"tag": "a"}, {"status": "in_transit"}, {"courier": "yuantong"}):
@@ -303,7 +304,7 @@ def test_what_is_completed_stays_and_is_not_asked_for_any_more(
 ) -> None:
     client, order, number = member(), new_order(), script(stack, new_number())
     register(client, order, number)
-    client.get(at(order)).raise_for_status()
+    look(client, order)
     done = client.post(at(order, "complete")).json()
     assert (done["state"], bool(done["completed_at"])) == ("completed", True)
     assert client.post(at(order, "complete")).json() == done
@@ -333,13 +334,13 @@ def test_one_call_serves_every_order_of_every_member(stack: RunningStack, member
     register(other, "b", number)
     register(other, "c", number)
     before = listed(other)
-    one.get(at("a")).raise_for_status()
+    look(one, "a")
     assert {each["status"] for each in listed(other)} == {"out_for_delivery"}
     assert [each["order_id"] for each in listed(other, status="out_for_delivery")] == ["c", "b"]
     assert {each["status_name"] for each in listed(other)} == {"派送中"}
     assert listed(other, status="pending") == []
     assert before[0]["status"] == "pending"
-    other.get(at("b")).raise_for_status()
+    look(other, "b")
     assert parcels.calls_of(stack, number) == 1
 
 
@@ -351,7 +352,7 @@ def test_news_reach_every_list_when_anybody_refreshes(fast_stack: RunningStack, 
     one.post(at("a", "refresh")).raise_for_status()
     assert listed(other)[0]["status"] == "in_transit"
     script(fast_stack, number, COLLECTED, DELIVERED)
-    wait_until(lambda: one.post(at("a", "refresh")).json()["status"] == "delivered", 30)
+    wait_until(lambda: one.post(at("a", "refresh")).json()["status"] == "delivered")
     (shown,) = listed(other, status="delivered")
     assert (shown["terminal"], shown["status_name"]) == (True, "本人签收")
 
@@ -394,7 +395,7 @@ def test_a_parcel_that_was_registered_before_can_be_linked_too(
     new = new_number()
     register(client, order, old, tags=["a"])
     register(client, order, new, tags=["b"])
-    client.get(at(order), params={"tracking_number": old}).raise_for_status()
+    look(client, order, tracking_number=old)
     linked = client.post(
         at(order, "successor"), params={"tracking_number": old}, json={"tracking_number": new}
     )

@@ -6,8 +6,6 @@ import asyncio
 import itertools
 import json
 import random
-import re
-import subprocess
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,6 @@ import httpx
 import pytest
 
 from tests.simulators import wait_until
-from tests.stacks import ROOT
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartStack
@@ -53,29 +50,6 @@ async def send(
                 return await client.request(method, path, json=body)
 
         return await asyncio.gather(*(one(*request) for request in requests))
-
-
-def test_every_curl_of_the_readme_works_as_pasted(stack: RunningStack) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = [block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "curl -s" in block]
-    assert len(blocks) == 3
-    answers = []
-    for block in blocks:
-        commands = block.replace("http://127.0.0.1:8080", stack.api).replace(".local/state", str(stack.state))
-        done = subprocess.run(["bash", "-ec", commands], capture_output=True, text=True, check=True)
-        decoder, text = json.JSONDecoder(), done.stdout.strip()
-        while text:
-            answer, end = decoder.raw_decode(text)
-            answers.append(answer)
-            text = text[end:].strip()
-    track, native, phone_bound, registered, by_order, listed = answers
-    assert track["code"] == "SUCCESS"
-    assert track["data"]["traces"]
-    assert native["courier"] == {"code": "yuantong", "name": "YTO Express"}
-    assert phone_bound["events"]
-    assert registered["order_id"] == by_order["data"]["order_id"] == "3550806"
-    assert by_order["data"]["tracking_msg_list"]
-    assert [each["order_id"] for each in listed["shipments"]] == ["3550806"]
 
 
 def test_200_first_readers_of_a_number_share_one_call(stack: RunningStack) -> None:

@@ -19,6 +19,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.outlets import Outlets, outlets_of
 from tests.simulators import Simulator, running_simulator
 from tests.tables import create_tables
 from tools.admin import main
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
+OPERATORS = {
+    "REFRESH_QUEUE": "refresh",
+    "MAIL_QUEUE": "mail",
+    "MAIL_FEEDBACK_QUEUE": "mail-feedback",
+    "REFRESH_DEAD_LETTERS": "refresh-dead",
+    "FANOUT_DEAD_LETTERS": "fanout-dead",
+    "WEBHOOK_DEAD_LETTERS": "webhooks-dead",
+    "MAIL_DEAD_LETTERS": "mail-dead",
+    "MAIL_FEEDBACK_DEAD_LETTERS": "mail-feedback-dead",
+}
+"""Queues that only operators see all of."""
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -39,6 +51,13 @@ ENVIRONMENT = {
     "DEFAULT_USAGE_KEY": "key-of-the-default-plan",
     "KUAIDI100_SECRET": "kuaidi100",
     "TAIL_KEY_SECRET": "tail-key",
+    "WEBHOOK_KEY_SECRET": "webhook-key",
+    "FANOUT_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/fanout",
+    "WEBHOOK_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/webhooks",
+    **{
+        name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}"
+        for name, queue in OPERATORS.items()
+    },
     "UPSTREAM_LANG": "zh",
     "QUERY_GAP_SECONDS": "1860",
     "DAILY_CALL_CAP": "40",
@@ -163,7 +182,7 @@ class Context:
     aws_request_id = "invocation-1"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 20_000
+        return 39_000
 
 
 @pytest.fixture
@@ -182,7 +201,21 @@ def aws(environment: dict[str, str]) -> Iterator[None]:
         secrets = boto3.client("secretsmanager")
         secrets.create_secret(Name="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "KEY"}))
         secrets.create_secret(Name="tail-key", SecretString="k" * 64)
+        secrets.create_secret(Name="webhook-key", SecretString="w" * 64)
+        sqs = boto3.client("sqs")
+        for queue in ("fanout", "webhooks", *OPERATORS.values()):
+            sqs.create_queue(QueueName=queue)
         yield
+
+
+@pytest.fixture
+def outlets(aws: None, monkeypatch: pytest.MonkeyPatch) -> Outlets:  # noqa: ARG001 - in force, not used
+    """The topic and the queues, under the names that functions get."""
+    made = outlets_of(None)
+    monkeypatch.setenv("NOTIFICATION_TOPIC", made.topic)
+    for name in ("refresh", "fanout", "webhook", "mail"):
+        monkeypatch.setenv(f"{name.upper()}_QUEUE", getattr(made, name))
+    return made
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.functions.conftest import ROOT, App, Context, error, sample
+from waybill.documents import ASSETS
 
 BODY_LIMIT = 6 * 1024 * 1024
 """Of what a function may answer (Lambda quotas, "Invocation payload")."""
@@ -52,10 +53,12 @@ def test_a_local_stack_names_its_own_port(docs: App) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
-def test_what_has_not_changed_is_304_and_may_be_kept_by_everyone(docs: App, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "kept"), [("/v1/openapi.json", "public, max-age=300"), ("/v1/docs", "public, no-cache")]
+)
+def test_what_has_not_changed_is_304_and_may_be_kept_by_everyone(docs: App, path: str, kept: str) -> None:
     first = docs.send("GET", path)
-    assert first.headers["Cache-Control"] == "public, max-age=300"
+    assert first.headers["Cache-Control"] == kept
     again = docs.send("GET", path, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status, again.text) == (304, "")
     assert docs.send("GET", path, headers={"If-None-Match": '"other"'}).text == first.text
@@ -89,22 +92,23 @@ def test_the_page_loads_its_own_files_only_and_its_policy_forbids_any_other(docs
 def test_a_file_of_the_page_fits_into_an_answer_and_is_taken_for_what_it_is(
     docs: App, asset: str, media_type: str
 ) -> None:
-    answer = docs.send("GET", "/v1/docs/{asset}", path={"asset": asset})
+    answer = docs.send("GET", "/v1/docs/{asset}", path={"asset": ASSETS.name(asset)})
     assert answer.status == 200
     assert answer.headers["Content-Type"] == f"{media_type}; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert 0 < len(answer.text.encode()) < BODY_LIMIT
 
 
 def test_the_page_asks_nobody_else_to_judge_the_document(docs: App) -> None:
-    script = docs.send("GET", "/v1/docs/{asset}", path={"asset": "page.js"}).text
+    script = docs.send("GET", "/v1/docs/{asset}", path={"asset": ASSETS.name("page.js")}).text
     assert "validatorUrl: null" in script
     assert "//" not in re.sub(r"^//.*", "", script, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "asset", ["", "../docs/page.html", "page.html", "%2e%2e/openapi.json", "constructor"]
+    "asset", ["", "../docs/page.html", "page.html", "%2e%2e/openapi.json", "constructor", "page.js"]
 )
 def test_there_are_no_other_files(docs: App, asset: str) -> None:
     assert error(docs.send("GET", "/v1/docs/{asset}", path={"asset": asset}))["error_code"] == "NOT_FOUND"

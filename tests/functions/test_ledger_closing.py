@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -12,11 +12,12 @@ from tests.functions.conftest import Context, load
 from tests.ledgers import begin, call, put_rows
 from waybill.errors import HOUR
 
+if TYPE_CHECKING:
+    from tests.outlets import Outlets
+
 
 @pytest.fixture
-def dispatch(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ARG001 - in force, not used
-    queue = boto3.client("sqs").create_queue(QueueName="refresh")["QueueUrl"]
-    monkeypatch.setenv("REFRESH_QUEUE", queue)
+def dispatch(outlets: Outlets) -> Any:  # noqa: ARG001 - in force, not used
     return load("dispatch")
 
 

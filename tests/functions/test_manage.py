@@ -69,6 +69,16 @@ def test_an_address_is_whole_for_who_may_see_personal_data(manage: App) -> None:
     assert answer.body["notify"]["email"] == "someone@example.com"
 
 
+def test_an_address_that_is_none_is_told_what_one_is(manage: App) -> None:
+    (fault,) = error(register(manage, notify={"email": "nobody"}))["error_trace"]
+    assert fault == {"field": "notify.email", "message": "An e-mail address, as someone@example.com."}
+
+
+def test_a_customer_can_be_told_of_a_parcel_that_stalls(manage: App) -> None:
+    answer = register(manage, notify={"email": "a@b.example", "events": ["stalled", "delivered"]})
+    assert (answer.status, answer.body["notify"]["events"]) == (201, ["stalled", "delivered"])
+
+
 def test_the_phone_number_is_kept_as_four_digits_and_told_to_nobody(manage: App, logs: io.StringIO) -> None:
     register(manage, phone="13800004321")
     items = boto3.client("dynamodb").scan(TableName="tracking")["Items"]

@@ -139,6 +139,23 @@ def test_a_batch_that_failed_in_part_for_want_of_the_store_may_be_sent_again(man
     assert statuses == [[201, 503, 201], [200, 201, 200], [200, 201, 200]]
 
 
+def test_a_batch_does_not_wait_again_and_again_for_a_store_that_is_away(manage: App) -> None:
+    asked: list[str] = []
+
+    def away(**_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
+        asked.append("write")
+        refusal = {"Error": {"Code": "ThrottlingException", "Message": ""}, "ResponseMetadata": {}}
+        return SimpleNamespace(status_code=400), refusal
+
+    manage.app.DYNAMODB.meta.events.register("before-call.dynamodb.TransactWriteItems", away)
+    batch = {
+        "shipments": [{"order_id": f"{each}", "tracking_number": "YT0000000000001"} for each in range(9)]
+    }
+    results = manage.send_json("POST", "/v1/shipments/batch", batch).body["results"]
+    assert [each["status"] for each in results] == [503] * 9
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("key", ["", '""', "a b", "ä", '"a', "x" * 256])
 def test_a_key_that_is_none_is_refused(manage: App, key: str) -> None:
     refused = error(register(manage, headers={"Idempotency-Key": key}))

@@ -258,6 +258,18 @@ def test_a_secret_that_is_not_filled_in_says_what_the_operator_has_to_do(query: 
     assert query.upstream_calls() == []
 
 
+def test_a_secret_is_found_as_soon_as_it_is_filled_in_also_by_who_has_read_it_empty(
+    query: Query, number: str
+) -> None:
+    secrets = boto3.client("secretsmanager")
+    secrets.put_secret_value(SecretId="kuaidi100", SecretString="{}")
+    assert query.parcel("yuantong", number).status == 503
+    secrets.put_secret_value(
+        SecretId="kuaidi100", SecretString=json.dumps({"customer": "DEMO", "key": "KEY"})
+    )
+    assert query.parcel("yuantong", number).status == 200
+
+
 def test_secrets_that_cannot_be_read_serve_what_is_known(query: Query, number: str) -> None:
     query.simulator.script("yuantong", number, COLLECTED, DELIVERED)
     assert query.parcel("yuantong", number).status == 200
@@ -269,9 +281,14 @@ def test_secrets_that_cannot_be_read_serve_what_is_known(query: Query, number: s
     )
     stale = query.parcel("yuantong", number)
     assert (stale.status, stale.body["freshness"]["source"]) == (200, "stale")
+    asked: list[str] = []
+    query.app.API.lookup.flights.secrets._provider.client.meta.events.register(  # noqa: SLF001 - as above
+        "before-call.secrets-manager.GetSecretValue", lambda model, **_: asked.append(model.name)
+    )
     cold = query.parcel("yuantong", f"{number[:-1]}X")
     assert (cold.status, error(cold)["error_code"]) == (503, "UPSTREAM_UNAVAILABLE")
     assert int(cold.headers["Retry-After"]) == 5
+    assert len(asked) == 1, "who cannot read it does not ask twice"
 
 
 def test_a_store_that_is_away_is_503_and_no_call(query: Query, number: str) -> None:

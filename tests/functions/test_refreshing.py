@@ -6,6 +6,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,13 @@ import pytest
 
 from tests.functions.conftest import COLLECTED, Context, Query, load, sample
 from tests.functions.registering import register
-from waybill import kuaidi100
+from waybill import kuaidi100, messages
 from waybill.brake import Brake
 from waybill.brakes import Brakes
 from waybill.budgets import Limits
-from waybill.errors import NoResult, QueueUnavailable
+from waybill.errors import QueueUnavailable
 from waybill.model import Query as UpstreamQuery
+from waybill.outcomes import NoResult
 from waybill.settings import QuerySettings
 
 if TYPE_CHECKING:
@@ -27,16 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.functions.conftest import App
+    from tests.outlets import Outlets
     from waybill.shipments import Link
 
 NOW = 1_700_000_000.0
 
 
 @pytest.fixture
-def queue(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001 - in force, not used
-    url = str(sqs().create_queue(QueueName="refresh")["QueueUrl"])
-    monkeypatch.setenv("REFRESH_QUEUE", url)
-    return url
+def queue(outlets: Outlets) -> str:
+    return outlets.refresh
 
 
 def sqs() -> Any:
@@ -181,9 +182,23 @@ def vendor() -> Iterator[str]:
         thread.join()
 
 
+def test_a_worker_whose_time_is_nearly_over_gives_its_messages_back_and_leaves_nothing_behind(
+    manage: App, refresh: Query, number: str
+) -> None:
+    refresh.simulator.script("yuantong", number, COLLECTED)
+    follow(manage, number)
+    late = Context()
+    late.get_remaining_time_in_millis = lambda: 25_000  # type: ignore[method-assign]  # as a late worker's says
+    answer = refresh.app.handler(batch(message(number)), late)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert refresh.upstream_calls() == []
+    assert refresh.app.handler(batch(message(number)), Context()) == {"batchItemFailures": []}
+    assert [call["number"] for call in refresh.upstream_calls()] == [number]
+
+
 @pytest.mark.usefixtures("environment")
 def test_the_calls_of_a_batch_are_in_flight_together() -> None:
-    from waybill.batches import Batches, Tally  # noqa: PLC0415 - after the environment is set
+    from waybill.batches import Batches  # noqa: PLC0415 - after the environment is set
 
     asked: list[str] = []
 
@@ -194,7 +209,7 @@ def test_the_calls_of_a_batch_are_in_flight_together() -> None:
 
     with vendor() as url, kuaidi100.Client(url=url) as client, ThreadPoolExecutor(10) as threads:
         numbers = [f"YT98765432{each:05}" for each in range(10)]
-        batches = Batches(refresh, threads, Tally(), report=lambda *_: None)
+        batches = Batches(messages.read, refresh, asdict, threads)
         assert batches.handle(batch(*map(message, numbers))) == {"batchItemFailures": []}
     assert sorted(asked) == numbers, "a call that was not met would have timed out"
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import boto3
-import httpx
 import pytest
 from moto import mock_aws
 
-from local.process import clean_environment
-from local.serving import LOOPBACK, free_port
-from local.stack import EMULATOR_PYTHON
+from tests.delivered import makers
 from tests.doubles import MemorySlots, MemoryStore
-from tests.simulators import wait_until
-from tests.stacks import ROOT
+from tests.emulators import running_emulator
+from tests.outlets import outlets_of
+from tests.store.dispatching import World
 from tests.tables import create_table
 from waybill.cache import Cache
 from waybill.slots import Slots as DynamoSlots
@@ -27,9 +25,11 @@ from waybill.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from tests.delivered import Make
     from waybill.flights import Slots
     from waybill.lookup import Store
 
@@ -80,6 +80,44 @@ def dynamodb(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
         yield client_of()
 
 
+@pytest.fixture(params=["moto", "emulator"])
+def endpoint(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where all services are at once."""
+    if request.param == "emulator":
+        yield request.getfixturevalue("emulator")
+        return
+    with mock_aws():
+        yield None
+
+
+@pytest.fixture
+def world(endpoint: str | None) -> Iterator[World]:
+    with ThreadPoolExecutor(10) as threads:
+        yield new_world(endpoint, threads)
+
+
+def new_world(url: str | None, threads: Executor) -> World:
+    client = client_of(url)
+    return World(client, outlets_of(url), new_table(client, "TrackingTable"), threads)
+
+
+@pytest.fixture(params=["moto", "emulator"])
+def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Worlds of deliveries."""
+    if request.param == "emulator":
+        yield from makers(monkeypatch, request.getfixturevalue("emulator"))
+        return
+    with mock_aws():
+        yield from makers(monkeypatch, None)
+
+
+@pytest.fixture
+def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Such worlds on moto alone, where no threads meet."""
+    with mock_aws():
+        yield from makers(monkeypatch, None)
+
+
 @pytest.fixture
 def watches(dynamodb: DynamoDBClient) -> Watches:
     return Watches(dynamodb, new_table(dynamodb, "TrackingTable"))
@@ -96,41 +134,13 @@ def new_table(client: DynamoDBClient, logical_id: str) -> str:
     return create_table(client, logical_id, f"{logical_id}-{uuid.uuid4().hex[:8]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("DYNAMODB_URL"):
         yield url
         return
-    port, folder = free_port(), tmp_path_factory.mktemp("emulator")
-    variables = {
-        "BIND_HOST": LOOPBACK,
-        "GATEWAY_PORT": str(port),
-        "LOG_LEVEL": "WARNING",
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "STATE_DIR": str(folder),
-        "TMPDIR": str(folder),
-    }
-    # child.py ends it when this process ends, however that happens.
-    with subprocess.Popen(
-        [EMULATOR_PYTHON, "-P", ROOT / "local/child.py", "ministack"],
-        env={**clean_environment(), **variables},
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        url = f"http://{LOOPBACK}:{port}"
-        wait_until(lambda: _answers(f"{url}/_ministack/health"), 30)
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as url:
         yield url
-        process.terminate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 def client_of(url: str | None = None) -> DynamoDBClient:

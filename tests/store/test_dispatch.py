@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import json
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from tests.store.conftest import client_of, new_table
+from tests.kills import Inline, kill_points
+from tests.store.conftest import new_world
+from tests.store.dispatching import DELIVERY, NOW, World, put_later
+from waybill import messages, outbox
 from waybill.brake import Brake
 from waybill.circuit import Circuit
-from waybill.dispatch import CLAIM, CLAIM_WALL_SECONDS, Dispatch, Run, claim_seconds
+from waybill.dispatch import CLAIM, UNPUBLISHED_FOR, WALL_SECONDS, Run, patience
 from waybill.due import Due, DueIndex
-from waybill.errors import QueueUnavailable, StoreUnavailable
+from waybill.errors import QueueUnavailable, StoreUnavailable, TopicUnavailable
 from waybill.queues import Queue
 from waybill.shipments import Link
+from waybill.topics import Topic
 from waybill.tracked import shard_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-NOW = 1_800_000_000.0
+    from waybill.notifications import Notification
 
 
 class BrokenQueue(Queue):
@@ -63,110 +65,12 @@ class FailingIndex(DueIndex):
         return super().claim(due, until)
 
 
-@dataclass
-class World:
-    """A table, a queue and a clock."""
-
-    dynamodb: Any
-    sqs: Any
-    table: str
-    url: str
-    threads: ThreadPoolExecutor
-    now: float = NOW
-    circuit: Circuit | None = None
-    brake: Brake = field(default_factory=Brake)
-
-    def dispatch(self) -> Dispatch:
-        return Dispatch(
-            index=DueIndex(self.dynamodb, self.table),
-            queue=Queue(self.sqs, self.url, lambda _: None),
-            brake=lambda: self.brake,
-            circuit=lambda: self.circuit,
-            now=lambda: self.now,
-            claim=CLAIM,
-            threads=self.threads,
-        )
-
-    def run(self, remaining: Callable[[], float] = lambda: 25.0) -> Run:
-        return self.dispatch()(remaining)
-
-    def put(self, count: int, first: float = 600.0, *, name: str = "YT") -> list[str]:
-        """So many parcels that are due, a second apart, the oldest `first` seconds ago."""
-        numbers = [f"{name}{each:05}" for each in range(count)]
-        self._write(
-            {
-                "due_shard": {"S": shard_of(Link("yuantong", number))},
-                "due_at": {"N": repr(NOW - first + place)},
-                "pk": {"S": f"PARCEL#yuantong#{number}"},
-            }
-            for place, number in enumerate(numbers)
-        )
-        return numbers
-
-    def store(self, count: int) -> None:
-        """So many parcels that are not due: half of them later, half of them never."""
-        self._write(
-            {
-                "pk": {"S": f"PARCEL#yuantong#ST{each:06}"},
-                **(
-                    {"due_shard": {"S": f"DUE#{each % 16:02}"}, "due_at": {"N": repr(NOW + 1 + each)}}
-                    if each % 2
-                    else {}
-                ),
-            }
-            for each in range(count)
-        )
-
-    def _write(self, items: Any) -> None:
-        puts = [{"PutRequest": {"Item": {"sk": {"S": "PARCEL"}, **item}}} for item in items]
-        for first in range(0, len(puts), 25):
-            self.dynamodb.batch_write_item(RequestItems={self.table: puts[first : first + 25]})
-
-    def sent(self) -> list[str]:
-        """The numbers in the queue, which is empty then."""
-        numbers: list[str] = []
-        while got := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            for message in got:
-                said = json.loads(message["Body"])
-                assert said == {"courier": "yuantong", "number": said["number"]}
-                numbers.append(said["number"])
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return sorted(numbers)
-
-
-def world_of(url: str | None) -> World:
-    make: Any = boto3.client  # typed for the services whose types are installed
-    sqs = make(
-        "sqs",
-        region_name="eu-central-1",
-        endpoint_url=url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    queue = sqs.create_queue(QueueName=f"due-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    client = client_of(url)
-    return World(client, sqs, new_table(client, "TrackingTable"), queue, ThreadPoolExecutor(10))
-
-
-@pytest.fixture(params=["moto", "emulator"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    if request.param == "emulator":
-        made = world_of(request.getfixturevalue("emulator"))
-        yield made
-        made.threads.shutdown()
-        return
-    with mock_aws():
-        made = world_of(None)
-        yield made
-        made.threads.shutdown()
-
-
 def test_what_is_due_is_sent_once_and_then_left_to_its_workers(world: World) -> None:
     numbers = world.put(123)
     world.store(20)
     assert world.run() == Run(lag=600, sent=123, circuit_open=False, most=None)
     assert world.sent() == numbers
-    assert world.run() == Run(lag=0, sent=0, circuit_open=False, most=None)
+    assert world.run() == Run()
     assert world.sent() == []
 
 
@@ -211,9 +115,9 @@ def test_what_was_claimed_before_the_table_failed_is_sent(world: World) -> None:
     assert world.run().sent == 6
 
 
-def test_a_run_begins_nothing_new_when_four_fifths_of_its_time_are_over(world: World) -> None:
+def test_a_run_begins_nothing_new_when_its_share_of_the_time_is_over(world: World) -> None:
     numbers = world.put(250)
-    remaining = iter([25.0, 24.0, 5.1, 4.9])
+    remaining = chain([25.0, 24.0, 19.0, 10.1], repeat(9.9))
     first = world.run(lambda: next(remaining))
     assert first.sent == 200
     sent = world.sent()
@@ -223,13 +127,16 @@ def test_a_run_begins_nothing_new_when_four_fifths_of_its_time_are_over(world: W
 
 
 def test_two_runs_at_once_send_each_parcel_once(emulator: str) -> None:
-    world = world_of(emulator)
+    world = new_world(emulator, ThreadPoolExecutor(10))
     numbers = world.put(150)
     with ThreadPoolExecutor(2) as both:
         runs = list(both.map(lambda _: world.run(), range(2)))
     assert sum(run.sent for run in runs) == 150
     assert world.sent() == numbers
     world.threads.shutdown()
+
+
+# ---- What is read
 
 
 def reads(world: World) -> tuple[int, int]:
@@ -251,7 +158,9 @@ def test_what_is_read_depends_on_what_is_due_and_not_on_what_is_stored(world: Wo
     few = reads(world)
     world.store(600)
     world.put(40, name="YU")
-    assert reads(world) == few == (40, 16)
+    assert reads(world) == few == (40, 24), (
+        "of sixteen shards of parcels, four of what is told, four of the outbox"
+    )
 
 
 # ---- The circuit and the brake
@@ -275,7 +184,7 @@ def test_a_probe_is_another_parcel_where_somebody_else_took_the_oldest(world: Wo
     (oldest,) = [
         due
         for due in index.waiting(shard_of(Link("yuantong", numbers[0])), NOW, 100)
-        if due.link.number == numbers[0]
+        if due.pk.endswith(numbers[0])
     ]
 
     class Overtaken(DueIndex):
@@ -297,5 +206,162 @@ def test_the_brake_lets_the_oldest_go(world: World, most: int) -> None:
 
 
 def test_a_claim_leaves_a_worker_real_time_however_fast_the_clock_is() -> None:
-    assert claim_seconds(1) == CLAIM
-    assert claim_seconds(600) == CLAIM_WALL_SECONDS * 600
+    assert patience(CLAIM, 1) == CLAIM
+    assert patience(CLAIM, 600) == WALL_SECONDS * 600
+    assert patience(UNPUBLISHED_FOR, 600) == WALL_SECONDS * 600
+
+
+# ---- Deliveries and letters
+
+
+REPLAYED = messages.Delivery("acme", "whk_1", 7, "r1")
+LETTER = messages.Letter("acme", "1001", "yuantong", "YT1")
+
+
+def later(world: World) -> tuple[list[Any], list[Any]]:
+    """The deliveries and the letters in their queues, which are empty then."""
+    deliveries, letters = (
+        sorted(map(json.dumps, world.outlets.taken(url)))
+        for url in (world.outlets.webhook, world.outlets.mail)
+    )
+    return [*map(messages.read_delivery, deliveries)], [*map(messages.read_letter, letters)]
+
+
+def test_deliveries_and_letters_go_to_their_workers_when_they_are_due_and_once(world: World) -> None:
+    put_later(world, (DELIVERY, -60), (REPLAYED, 0), (LETTER, -1), (replace(DELIVERY, sequence=8), 1))
+    assert world.run() == Run(again=3)
+    assert later(world) == ([DELIVERY, REPLAYED], [LETTER])
+    assert world.run() == Run()
+    world.now += 1
+    assert world.run() == Run(again=1)
+    assert later(world) == ([replace(DELIVERY, sequence=8)], [])
+    world.now += CLAIM
+    assert world.run().again == 4, "nobody did them"
+
+
+def test_neither_circuit_nor_brake_holds_up_what_is_to_be_told(world: World) -> None:
+    world.put(3)
+    put_later(world, (DELIVERY, 0), (LETTER, 0))
+    world.circuit, world.brake = Circuit.opened("601", "holder", NOW), Brake(most=1)
+    run = world.run()
+    assert (run.sent, run.again) == (0, 2)
+    assert later(world) == ([DELIVERY], [LETTER])
+
+
+def test_a_letter_that_its_queue_does_not_take_is_given_back_and_the_deliveries_go(world: World) -> None:
+    put_later(world, (DELIVERY, 0), (LETTER, 0))
+    run = replace(world.dispatch(), mail=world.queue(f"{world.outlets.mail}-gone"))(lambda: 25.0)
+    assert (run.again, type(run.fault)) == (1, QueueUnavailable)
+    assert world.run() == Run(again=1)
+    assert later(world) == ([DELIVERY], [LETTER])
+
+
+# ---- The outbox
+
+
+def put_born(world: World, *ages: float) -> list[str]:
+    """Milestones that were born so many seconds ago, and their ids."""
+    told: list[Notification] = [
+        {"type": "budget.warning", "id": f"evt_{place:03}", "timestamp": "", "data": BUDGET}
+        for place, _ in enumerate(ages)
+    ]
+    world.write(
+        {"pk": {"S": f"BUDGET#{place}"}, "sk": {"S": "WARNED#080"}, **outbox.entry(each, NOW - ages[place])}
+        for place, each in enumerate(told)
+    )
+    return [each["id"] for each in told]
+
+
+BUDGET = {"member": None, "period": "2026-11-22", "limit": 100, "percent": 80}
+
+
+def told(world: World) -> list[str]:
+    return sorted(each["id"] for each in world.outlets.taken(world.outlets.fanout))
+
+
+def test_what_the_stream_left_for_ten_minutes_is_published_once(world: World) -> None:
+    ids = put_born(world, UNPUBLISHED_FOR + 5, UNPUBLISHED_FOR, UNPUBLISHED_FOR - 1)
+    assert world.run() == Run(outbox_lag=605, republished=2)
+    assert told(world) == ids[:2]
+    assert world.run() == Run(outbox_lag=599)
+    world.now += 1
+    assert world.run() == Run(outbox_lag=600, republished=1)
+    assert told(world) == ids[2:]
+    assert world.run() == Run()
+
+
+def test_more_than_a_hundred_are_published_in_one_run(world: World) -> None:
+    ids = put_born(world, *(UNPUBLISHED_FOR + each for each in range(123)))
+    assert world.run().republished == 123
+    assert told(world) == ids
+
+
+def test_no_more_are_published_in_one_run_than_it_has_time_for(world: World) -> None:
+    put_born(world, *(UNPUBLISHED_FOR + each for each in range(150)))
+    remaining = chain([25.0] * 4, repeat(7.4))
+    assert world.run(lambda: next(remaining)).republished == 100
+    assert world.run().republished == 50
+
+
+def test_a_topic_that_is_away_delays_nothing_else_and_is_told_at_the_end(world: World) -> None:
+    numbers = world.put(12)
+    put_later(world, (DELIVERY, 0))
+    ids = put_born(world, 700)
+    made = world.dispatch()
+    away = replace(
+        made.publishing, topic=Topic(world.outlets.sns, f"{world.outlets.topic}-gone", lambda _: None)
+    )
+    run = replace(made, publishing=away)(lambda: 25.0)
+    assert run == Run(lag=600, sent=12, again=1, outbox_lag=700, fault=run.fault)
+    assert type(run.fault) is TopicUnavailable
+    assert (world.sent(), later(world)[0]) == (numbers, [DELIVERY])
+    assert world.run().republished == 1
+    assert told(world) == ids
+
+
+def test_parcels_that_cannot_be_read_hold_up_nothing_that_is_to_be_told(world: World) -> None:
+    ids = put_born(world, 700)
+
+    def away() -> Brake:
+        raise StoreUnavailable("no")
+
+    run = replace(world.dispatch(), brake=away)(lambda: 25.0)
+    assert (run.republished, type(run.fault)) == (1, StoreUnavailable)
+    assert told(world) == ids
+
+
+# ---- Kill points
+
+
+def test_a_dispatch_killed_between_any_two_steps_sends_everything_later_and_twice_only_after_a_send(
+    endpoint: str | None,
+) -> None:
+    def make() -> World:
+        world = new_world(endpoint, Inline())
+        world.put(1)
+        put_later(world, (DELIVERY, 0), (LETTER, 0))
+        put_born(world, 700)
+        return world
+
+    twice, points = set(), []
+    for point, world in kill_points(
+        make,
+        lambda world, _: world.run(),
+        lambda world: [world.dynamodb, world.outlets.sns, world.outlets.sqs],
+    ):
+        world.run()
+        world.now += CLAIM
+        world.run()
+        outlets = world.outlets
+        counts = {
+            name: len(outlets.taken(getattr(outlets, name)))
+            for name in ("refresh", "webhook", "mail", "fanout")
+        }
+        # What is due is sent again until its worker has done it, and here nobody works; so the outbox alone tells twice.
+        assert min(counts.values()) >= 1, point
+        assert counts["fanout"] <= 2, point
+        points.append(point)
+        if counts["fanout"] == 2:
+            twice.add(point)
+    sent = next(place for place, point in enumerate(points) if point.endswith("PublishBatch")) + 1
+    assert twice == set(points[sent : sent + 2]), "after it is published, and before it is marked"

@@ -11,7 +11,6 @@ from tests.store.conftest import client_of, new_table
 from waybill.brake import Brake
 from waybill.brakes import Brakes
 from waybill.due import Due, DueIndex
-from waybill.shipments import Link
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +34,7 @@ class Parcels:
         self.client.put_item(TableName=self.table, Item=item)
 
     def due(self, page: int = 100) -> list[tuple[str, float]]:
-        return [(each.link.number, each.due_at) for each in self.index.waiting(SHARD, NOW, page)]
+        return [(each.pk.split("#")[2], each.due_at) for each in self.index.waiting(SHARD, NOW, page)]
 
 
 @pytest.fixture
@@ -59,13 +58,15 @@ def test_a_claim_moves_a_parcel_and_nothing_else_of_it(parcels: Parcels) -> None
     (due,) = parcels.index.waiting(SHARD, NOW, 10)
     assert parcels.index.claim(due, NOW + 1200)
     assert parcels.due() == []
-    assert list(parcels.index.waiting(SHARD, NOW + 1200, 10)) == [Due(Link("yuantong", "YT1"), NOW + 1200)]
+    assert list(parcels.index.waiting(SHARD, NOW + 1200, 10)) == [
+        Due("PARCEL#yuantong#YT1", "PARCEL", NOW + 1200)
+    ]
 
 
 def test_a_parcel_that_was_rescheduled_or_ended_since_it_was_read_is_left_alone(parcels: Parcels) -> None:
     for number in ("SOONER", "OVER", "GONE"):
         parcels.put(number, NOW - 5)
-    read = {each.link.number: each for each in parcels.index.waiting(SHARD, NOW, 10)}
+    read = {each.pk.split("#")[2]: each for each in parcels.index.waiting(SHARD, NOW, 10)}
     parcels.put("SOONER", NOW - 1)
     parcels.put("OVER", None)
     parcels.client.delete_item(

@@ -10,7 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tools.redrive import Redrive, main
+from tools.redrive import main
+from waybill.dead_letters import DeadLetters
 from waybill.queues import BATCH, BATCH_BYTES, PAUSES, Queue
 
 if TYPE_CHECKING:
@@ -130,6 +131,24 @@ def test_a_queue_that_is_not_there_takes_nothing(sqs: Any, url: str) -> None:
     assert Queue(sqs, f"{url}-gone", pauses.append).send(["a", "b"]) == [0, 1]
 
 
+def test_a_fair_queue_knows_whose_turn_a_message_takes(sqs: Any, url: str) -> None:
+    Queue(sqs, url, no_pause, group=lambda body: body[:1]).send(["a1", "b1", "a2"])
+    got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    groups = {each["Body"]: each["Attributes"]["MessageGroupId"] for each in got}
+    assert groups == {"a1": "a", "a2": "a", "b1": "b"}
+
+
+def test_what_is_sent_for_later_is_not_received_now(sqs: Any, url: str) -> None:
+    queue = Queue(sqs, url, no_pause)
+    assert queue.later(900).send(["later"]) == []
+    assert queue.send(["now"]) == []
+    assert held(sqs, url) == ["now"]
+    counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])[
+        "Attributes"
+    ]
+    assert counted == {"ApproximateNumberOfMessagesDelayed": "1"}
+
+
 # ---- Redrive
 
 
@@ -165,10 +184,12 @@ def test_a_look_at_dead_letters_shows_them_and_leaves_them(
 def test_a_dead_letter_that_cannot_be_sent_stays_where_it_is(sqs: Any, url: str, dead: str) -> None:
     Queue(sqs, dead, no_pause).send(["a", "b", "c"])
     target = Queue(Flaky(sqs, {"b": 99}), url, lambda _: None)
-    assert Redrive(sqs, dead, target).move() == (2, 1)
+    assert DeadLetters(sqs, url, dead, target).move() == (2, 1)
     assert held(sqs, url) == ["a", "c"]
     sqs.purge_queue(QueueUrl=url)
-    assert Redrive(sqs, dead, Queue(sqs, url, no_pause)).move() == (1, 0), "it can be tried at once again"
+    assert DeadLetters(sqs, url, dead, Queue(sqs, url, no_pause)).move() == (1, 0), (
+        "it can be tried at once again"
+    )
 
 
 def test_a_queue_without_dead_letters_is_told_apart(

@@ -11,8 +11,9 @@ import pytest
 from tests.doubles import FixedSecrets
 from tests.followed import DAY, HOUR, LINK, NINE, Courier, Followed, known, line
 from tests.store.conftest import new_table
-from waybill.errors import (
-    BudgetExhausted,
+from waybill.errors import BudgetExhausted, StoreUnavailable
+from waybill.freshness import Known, Tail
+from waybill.outcomes import (
     CompanyNotFound,
     NoResult,
     NotSent,
@@ -20,11 +21,9 @@ from waybill.errors import (
     QuotaExhausted,
     ServerBusy,
     ServerFault,
-    StoreUnavailable,
     UnlistedCode,
     UpstreamError,
 )
-from waybill.freshness import Known, Tail
 from waybill.shipments import Link
 
 if TYPE_CHECKING:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.store.conftest import new_table
+from tests.store.conftest import client_of, new_table
+from tests.store.test_parcels import cancelled
 from waybill.billing import Charges
 from waybill.budgets import SHARDS, Budget
 from waybill.calls import Call
 from waybill.circuit import Circuit
 from waybill.errors import BudgetExhausted, CircuitOpen
 from waybill.lease import Rules, settle, take
+from waybill.slots import Slots as StoredSlots
 from waybill.spending import Spending
 
 if TYPE_CHECKING:
@@ -154,6 +156,33 @@ def test_the_circuit_opens_once_and_only_its_prober_closes_it(slots: Slots) -> N
     assert slots.circuit() == probed
     assert slots.close_circuit("prober")
     assert slots.circuit() is None
+
+
+def test_of_many_that_open_the_circuit_at_once_one_did(emulated_slots: DynamoSlots) -> None:
+    circuits = [Circuit.opened("601", f"flight-{each}", NOW + each) for each in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        opened = list(pool.map(emulated_slots.open_circuit, circuits))
+    assert [circuit for circuit, was in zip(circuits, opened, strict=True) if was] == [
+        emulated_slots.circuit()
+    ]
+
+
+def test_who_opens_the_circuit_and_meets_another_transaction_tries_again(emulator: str) -> None:
+    dynamodb, pauses = client_of(emulator), list[float]()
+    tracking = new_table(dynamodb, "TrackingTable")
+    spending = Spending(dynamodb, tracking, lambda *_: None)
+    slots = StoredSlots(dynamodb, new_table(dynamodb, "CacheTable"), tracking, spending, pauses.append)
+    left = [3]
+
+    def conflict(request: Any, **_: Any) -> Any:
+        left[0] -= 1
+        return cancelled(request, "TransactionConflict", "None") if left[0] >= 0 else None
+
+    dynamodb.meta.events.register("before-send.dynamodb.TransactWriteItems", conflict)
+    opened = Circuit.opened("601", "flight", NOW)
+    assert slots.open_circuit(opened)
+    assert (len(pauses), slots.circuit()) == (3, opened)
+    dynamodb.close()
 
 
 def test_of_a_budget_is_warned_once_at_four_fifths_and_once_at_its_end(dynamodb: DynamoDBClient) -> None:

@@ -60,6 +60,35 @@ def resources(source: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def monitoring(root: Path) -> dict[str, Any]:
+    """monitoring.yaml as it is written, but for short tags, as in `source`."""
+    template: dict[str, Any] = yaml_parse((root / "monitoring.yaml").read_text())
+    return template
+
+
+@pytest.fixture(scope="session")
+def alarms(source: dict[str, Any], monitoring: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of every alarm, by logical id; references are to what template.yaml gives for the parameters."""
+    given = source["Resources"]["Monitoring"]["Properties"]["Parameters"]
+
+    def resolved(value: Any) -> Any:
+        match value:
+            case {"Ref": str(name)}:
+                return given[name]
+            case dict():
+                return {key: resolved(each) for key, each in value.items()}
+            case list():
+                return [resolved(each) for each in value]
+        return value
+
+    return {
+        name: resolved(resource["Properties"])
+        for name, resource in monitoring["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+@pytest.fixture(scope="session")
 def functions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The properties of every function, by logical id."""
     return {
@@ -75,12 +104,21 @@ def statements(resources: dict[str, dict[str, Any]]) -> dict[str, list[dict[str,
     return {
         name: [
             {**statement, **{key: _listed(statement[key]) for key in ("Action", "Resource")}}
-            for policy in resource["Properties"].get("Policies", [])
+            for policy in [*resource["Properties"].get("Policies", []), *_policies_of(name, resources)]
             for statement in policy["PolicyDocument"]["Statement"]
         ]
         for name, resource in resources.items()
         if resource["Type"] == "AWS::IAM::Role"
     }
+
+
+def _policies_of(role: str, resources: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that are resources of their own."""
+    return [
+        each["Properties"]
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,13 @@ def of_type(resources: Resources, kind: str) -> Resources:
 
 
 def target(reference: Any) -> str:
-    """The logical id that a reference points to, also one to an index of a table; `""` for anything else."""
+    """The logical id that a reference points to, also one to an index or a stream of a table; `""` for anything else."""
     match reference:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
-        case {"Fn::Sub": str(text)} if index := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/(\*|\w+)", text):
+        case {"Fn::Sub": str(text)} if index := re.fullmatch(
+            r"\$\{(\w+)\.Arn\}/(?:index|stream)/(\*|\w+)", text
+        ):
             return index[1]
     return ""
 

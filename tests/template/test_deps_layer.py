@@ -123,8 +123,8 @@ def test_a_processor_that_lambda_has_not_is_refused(root: Path, tmp_path: Path) 
 
 
 def test_the_build_has_the_defaults_of_the_template(root: Path, source: dict[str, Any]) -> None:
-    makefile = (root / "layers" / "deps" / "Makefile").read_text()
-    defaults = dict(re.findall(r"^(WAYBILL_\w+) \?= (\S+)$", makefile, re.MULTILINE))
+    makefiles = [(root / "layers" / name).read_text() for name in ("python.mk", "deps/Makefile")]
+    defaults = dict(re.findall(r"^(WAYBILL_\w+) \?= (\S+)$", "".join(makefiles), re.MULTILINE))
     assert defaults == {
         "WAYBILL_RUNTIME": source["Parameters"]["Runtime"]["Default"],
         "WAYBILL_ARCHITECTURE": source["Parameters"]["Architecture"]["Default"],

@@ -47,13 +47,74 @@ ENVIRONMENT = {
         "JWT_SCOPE_CLAIM",
         "JWT_DEFAULT_SCOPES",
     },
-    "DispatchFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "REFRESH_QUEUE"},
+    "DispatchFunction": EVERY_FUNCTION
+    | {
+        "CACHE_TABLE",
+        "TRACKING_TABLE",
+        "REFRESH_QUEUE",
+        "NOTIFICATION_TOPIC",
+        "FANOUT_QUEUE",
+        "WEBHOOK_QUEUE",
+        "MAIL_QUEUE",
+    },
     "DocsFunction": EVERY_FUNCTION,
-    "ManageFunction": EVERY_FUNCTION | BUDGETS | {"CACHE_TABLE", "TRACKING_TABLE", "UPSTREAM_LANG"},
+    "EventsFunction": EVERY_FUNCTION | {"CACHE_TABLE", "TRACKING_TABLE", "LONG_POLLS"},
+    "FanoutFunction": EVERY_FUNCTION
+    | {
+        "CACHE_TABLE",
+        "TRACKING_TABLE",
+        "TAIL_KEY_SECRET",
+        "FANOUT_QUEUE",
+        "WEBHOOK_QUEUE",
+        "MAIL_QUEUE",
+        "MAIL_FROM",
+    },
+    "MailFunction": EVERY_FUNCTION
+    | {
+        "CACHE_TABLE",
+        "TRACKING_TABLE",
+        "ADDRESS_KEY_SECRET",
+        "MAIL_FROM",
+        "MAIL_CONFIGURATION_SET",
+        "PUBLIC_BASE_URL",
+    },
+    "ManageFunction": EVERY_FUNCTION
+    | BUDGETS
+    | {
+        "CACHE_TABLE",
+        "TRACKING_TABLE",
+        "UPSTREAM_LANG",
+        "FANOUT_QUEUE",
+        "WEBHOOK_QUEUE",
+        "WEBHOOK_KEY_SECRET",
+        "PUBLIC_BASE_URL",
+    },
+    "PageFunction": EVERY_FUNCTION | {"TRACKING_TABLE"},
+    "OperatorFunction": EVERY_FUNCTION
+    | BUDGETS
+    | {
+        "CACHE_TABLE",
+        "TRACKING_TABLE",
+        "KUAIDI100_SECRET",
+        *(
+            f"{queue}_{kind}"
+            for queue in ("REFRESH", "FANOUT", "WEBHOOK", "MAIL", "MAIL_FEEDBACK")
+            for kind in ("QUEUE", "DEAD_LETTERS")
+        ),
+    },
+    "PublishFunction": EVERY_FUNCTION | {"TRACKING_TABLE", "NOTIFICATION_TOPIC", "FANOUT_QUEUE"},
     "QueryFunction": EVERY_FUNCTION | BUDGETS | ASKING,
     "RefreshFunction": EVERY_FUNCTION | BUDGETS | ASKING,
+    "SuppressionFunction": EVERY_FUNCTION | {"TRACKING_TABLE", "ADDRESS_KEY_SECRET"},
+    "WebhookFunction": EVERY_FUNCTION
+    | {"CACHE_TABLE", "TRACKING_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE"},
 }
 GATEWAY_SECONDS = 29
+NOBODY_WAITS = {"DispatchFunction", "RefreshFunction", "WebhookFunction"}
+"""The dispatch has the minute until its next run, a batch of refreshes calls that follow each other; an endpoint may take 15 s."""
+POLICY_BYTES = 20_480
+"""Of the policy that says who may invoke a function (Lambda developer guide, "Lambda quotas")."""
+LONG_NAME, SUFFIX = "s" * 24, "x" * 12
 
 
 def test_every_function_logs_to_a_group_of_its_own_that_forgets(
@@ -71,7 +132,36 @@ def test_every_function_ends_before_the_gateway_gives_up(
 ) -> None:
     for name, function in functions.items():
         assert "Timeout" in source["Resources"][name]["Properties"], name
-        assert function["Timeout"] < GATEWAY_SECONDS, name
+        assert function["Timeout"] < GATEWAY_SECONDS or name in NOBODY_WAITS, name
+
+
+def test_no_function_has_more_routes_than_its_policy_holds(
+    resources: Resources, functions: Resources
+) -> None:
+    """Each route is a statement in the policy of its function, or of that one's alias. Names are taken for long ones."""
+    here = "ap-northeast-1:123456789012"
+    for name in functions:
+        statements = [
+            {
+                "Sid": f"{LONG_NAME}-{permission}-{SUFFIX}",
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "lambda:InvokeFunction",
+                "Resource": f"arn:aws:lambda:{here}:function:{LONG_NAME}-{name}-{SUFFIX}:live",
+                "Condition": {"ArnLike": {"AWS:SourceArn": f"arn:aws:execute-api:{here}:{route}"}},
+            }
+            for permission, route in _routes_that_may_invoke(resources, name)
+        ]
+        assert len(json.dumps(statements, separators=(",", ":"))) < POLICY_BYTES, name
+
+
+def _routes_that_may_invoke(resources: Resources, function: str) -> list[tuple[str, str]]:
+    return [
+        (name, permission["Properties"]["SourceArn"]["Fn::Sub"][0].rpartition(":")[2])
+        for name, permission in of_type(resources, "AWS::Lambda::Permission").items()
+        if target(permission["Properties"]["FunctionName"]) in {function, f"{function}Aliaslive"}
+        and permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    ]
 
 
 def test_functions_run_on_the_python_and_processor_of_the_parameters(
@@ -93,9 +183,95 @@ def test_functions_get_the_environment_that_the_code_reads_and_nothing_more(func
 
 def test_layers_have_the_sources_that_sam_lays_out_right(source: dict[str, Any]) -> None:
     core, deps = source["Resources"]["CoreLayer"], source["Resources"]["DepsLayer"]
-    assert "Metadata" not in core, "with a build method the package would end up in python/python"
-    assert deps["Metadata"]["BuildMethod"] == "makefile"
+    for layer in (core, deps):
+        assert layer["Metadata"]["BuildMethod"] == "makefile", "SAM's own would build it to python/python"
     assert {core["Properties"]["RetentionPolicy"], deps["Properties"]["RetentionPolicy"]} == {"Delete"}
+
+
+# ---- Published versions
+
+
+PUBLISHED = {"AuthorizerFunction", "ManageFunction", "PageFunction", "QueryFunction"}
+UNREAD = {"AuthorizerFunction": {"CorsOrigin"}, "PageFunction": {"CorsOrigin"}}
+"""Settings that every function gets, and these do not read."""
+DESCRIPTION = 256
+"""Characters of a version's (CloudFormation template reference, "AWS::Lambda::Version")."""
+
+
+def _parameters_in(value: Any, parameters: set[str]) -> set[str]:
+    match value:
+        case {"Ref": str(name)}:
+            return {name} & parameters
+        case dict():
+            return {name for each in value.values() for name in _parameters_in(each, parameters)}
+        case list():
+            return {name for each in value for name in _parameters_in(each, parameters)}
+    return set()
+
+
+def test_functions_that_somebody_waits_for_may_start_from_a_snapshot_and_others_do_not(
+    resources: Resources, functions: Resources
+) -> None:
+    assert {name for name, each in functions.items() if "SnapStart" in each} == PUBLISHED
+    for name in PUBLISHED:
+        assert functions[name]["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+        alias = resources[f"{name}Aliaslive"]["Properties"]
+        version = alias["FunctionVersion"]["Fn::GetAtt"][0]
+        assert resources[version]["Type"] == "AWS::Lambda::Version"
+        assert resources[version]["DeletionPolicy"] == "Delete", "each that is kept is paid for"
+
+
+def test_a_setting_that_changes_publishes_its_functions_anew(
+    source: dict[str, Any], resources: Resources
+) -> None:
+    """An alias serves a version as it was published, settings included. SAM sees changed text, CloudFormation the description."""
+    parameters = set(source["Parameters"])
+    shared = _parameters_in(source["Globals"]["Function"], parameters)
+    for name in PUBLISHED:
+        properties = source["Resources"][name]["Properties"]
+        description = properties["VersionDescription"]["Fn::Sub"]
+        settings = {
+            key: each for key, each in properties.items() if key not in {"Events", "VersionDescription"}
+        }
+        assert set(re.findall(r"\$\{(\w+)\}", description)) == (
+            shared | _parameters_in(settings, parameters)
+        ) - UNREAD.get(name, set())
+        version = resources[f"{name}Aliaslive"]["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        assert resources[version]["Properties"]["Description"] == {"Fn::Sub": description}
+
+
+def test_the_settings_that_a_description_names_leave_room_for_long_ones(source: dict[str, Any]) -> None:
+    at_length = {
+        "CorsOrigin": "https://orders.warehouse.example.com",
+        "PublicBaseUrl": "https://tracking.warehouse.example.com",
+        "SnapStart": "PublishedVersions",
+        "JwtIssuer": "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0",
+        "JwtAudience": "api://00000000-0000-0000-0000-000000000000",
+        "JwtDefaultScopes": "track manage pii admin",
+        **dict.fromkeys(("DailyCallBudget", "MonthlyCallBudget"), "100000000"),
+        **dict.fromkeys(("MemberDailyCallBudget", "MemberMonthlyCallBudget"), "100000000"),
+    }
+    values = {name: str(each["Default"]) for name, each in source["Parameters"].items()} | at_length
+    for name in PUBLISHED:
+        description = source["Resources"][name]["Properties"]["VersionDescription"]["Fn::Sub"]
+        written = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], description)
+        assert len(written) <= DESCRIPTION, name
+
+
+def test_new_code_in_a_layer_publishes_the_functions_anew(source: dict[str, Any]) -> None:
+    for layer in ("CoreLayer", "DepsLayer"):
+        assert source["Resources"][layer]["Properties"]["PublishLambdaVersion"] is True
+    for name in PUBLISHED:
+        assert source["Resources"][name]["Properties"]["AutoPublishAliasAllProperties"] is True
+
+
+def test_a_snapshot_is_not_asked_of_a_python_that_has_none(source: dict[str, Any]) -> None:
+    rule = source["Rules"]["SnapStartIsKnownToTheRuntime"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "PublishedVersions"]}
+    (assertion,) = rule["Assertions"]
+    (refused,) = assertion["Assert"]["Fn::Not"]
+    assert refused == {"Fn::Equals": [{"Ref": "Runtime"}, "python3.11"]}
+    assert source["Parameters"]["SnapStart"]["Default"] == "None"
 
 
 # ---- Permissions
@@ -185,8 +361,9 @@ def test_every_parameter_is_described_bounded_and_used(source: dict[str, Any]) -
 def test_every_default_is_a_value_that_its_parameter_allows(source: dict[str, Any]) -> None:
     for name, parameter in source["Parameters"].items():
         default = parameter["Default"]
+        values = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [default]
         assert default in parameter.get("AllowedValues", [default]), name
-        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(default)), name
+        assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), str(value)) for value in values), name
         assert parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default), name
 
 
@@ -212,6 +389,11 @@ def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
         "TrackingTable",
         "CacheTable",
         "RefreshQueue",
+        "FanoutQueue",
+        "WebhookQueue",
+        "MailQueue",
+        "MailFeedbackQueue",
+        "NotificationTopic",
         "Kuaidi100Secret",
         "AlarmTopic",
     }

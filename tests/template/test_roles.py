@@ -6,9 +6,19 @@ from typing import Any
 
 from tests.template.resources import Resources, of_type, target
 
+FAILING = ("Refresh", "Fanout", "Webhook", "Mail", "MailFeedback")
+"""Queues that have dead letters."""
+KEEPING = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
+
+
+def receiving(queue: str) -> set[str]:
+    return {f"sqs:{action} {queue}" for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")}
+
+
 ALLOWED = {
     "AuthorizerRole": {"dynamodb:GetItem TrackingTable"},
     "DispatchRole": {
+        "lambda:InvokeFunction DispatchFunction",
         "dynamodb:BatchGetItem TrackingTable",
         "dynamodb:DescribeTable TrackingTable",
         "dynamodb:PutItem TrackingTable",
@@ -16,11 +26,50 @@ ALLOWED = {
         "dynamodb:UpdateItem TrackingTable",
         "dynamodb:GetItem CacheTable",
         "dynamodb:UpdateItem CacheTable",
+        "dynamodb:DeleteItem TrackingTable",
+        "sns:Publish NotificationTopic",
         "sqs:SendMessage RefreshQueue",
+        "sqs:SendMessage FanoutQueue",
+        "sqs:SendMessage WebhookQueue",
+        "sqs:SendMessage MailQueue",
     },
     "DocsRole": set(),
+    "EventsRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:DeleteItem CacheTable",
+        "dynamodb:PutItem CacheTable",
+    },
+    "FanoutRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "dynamodb:BatchGetItem CacheTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:PutItem CacheTable",
+        "dynamodb:UpdateItem CacheTable",
+        "secretsmanager:GetSecretValue TailKeySecret",
+        "sqs:SendMessage FanoutQueue",
+        "sqs:SendMessage WebhookQueue",
+        "sqs:SendMessage MailQueue",
+        *receiving("FanoutQueue"),
+    },
+    "MailRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        *(f"dynamodb:{action} CacheTable" for action in KEEPING),
+        "secretsmanager:GetSecretValue AddressKeySecret",
+        "ses:SendEmail ",
+        "ses:SendRawEmail ",
+        *receiving("MailQueue"),
+    },
     "ManageRole": {
         "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:BatchGetItem CacheTable",
         "dynamodb:DeleteItem CacheTable",
         "dynamodb:DeleteItem TrackingTable",
         "dynamodb:DescribeTable TrackingTable",
@@ -31,6 +80,47 @@ ALLOWED = {
         "dynamodb:Query TrackingTable",
         "dynamodb:UpdateItem CacheTable",
         "dynamodb:UpdateItem TrackingTable",
+        "secretsmanager:GetSecretValue WebhookKeySecret",
+        "sqs:SendMessage FanoutQueue",
+        "sqs:SendMessage WebhookQueue",
+    },
+    "PageRole": {"dynamodb:BatchGetItem TrackingTable", "dynamodb:GetItem TrackingTable"},
+    "OperatorRole": {
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:BatchGetItem CacheTable",
+        "dynamodb:DescribeTable TrackingTable",
+        "dynamodb:GetItem CacheTable",
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:Query TrackingTable",
+        "secretsmanager:GetSecretValue Kuaidi100Secret",
+        *(
+            f"sqs:{action} {queue}Queue"
+            for action in ("GetQueueAttributes", "SendMessage")
+            for queue in FAILING
+        ),
+        *(
+            f"sqs:{action} {queue}DeadLetterQueue"
+            for action in (
+                "ChangeMessageVisibility",
+                "DeleteMessage",
+                "GetQueueAttributes",
+                "ReceiveMessage",
+            )
+            for queue in FAILING
+        ),
+    },
+    "PublishRole": {
+        "dynamodb:DescribeStream TrackingTable",
+        "dynamodb:GetRecords TrackingTable",
+        "dynamodb:GetShardIterator TrackingTable",
+        "dynamodb:ListStreams TrackingTable",
+        "dynamodb:BatchGetItem TrackingTable",
+        "dynamodb:DeleteItem TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        "sns:Publish NotificationTopic",
+        "sqs:SendMessage FanoutQueue",
+        "sqs:SendMessage PublishFailureQueue",
     },
     "QueryRole": {
         "dynamodb:BatchGetItem TrackingTable",
@@ -57,11 +147,25 @@ ALLOWED = {
         "dynamodb:UpdateItem CacheTable",
         "secretsmanager:GetSecretValue Kuaidi100Secret",
         "secretsmanager:GetSecretValue TailKeySecret",
-        "sqs:DeleteMessage RefreshQueue",
-        "sqs:GetQueueAttributes RefreshQueue",
-        "sqs:ReceiveMessage RefreshQueue",
+        *receiving("RefreshQueue"),
+    },
+    "SuppressionRole": {
+        "dynamodb:PutItem TrackingTable",
+        "secretsmanager:GetSecretValue AddressKeySecret",
+        *receiving("MailFeedbackQueue"),
+    },
+    "WebhookRole": {
+        "dynamodb:GetItem TrackingTable",
+        "dynamodb:PutItem TrackingTable",
+        "dynamodb:UpdateItem TrackingTable",
+        *(f"dynamodb:{action} CacheTable" for action in KEEPING),
+        "secretsmanager:GetSecretValue WebhookKeySecret",
+        "sqs:SendMessage WebhookQueue",
+        *receiving("WebhookQueue"),
     },
 }
+SENDING_MAIL = "SendFromOneAddress"
+"""The identity that mail is sent from is the operator's and not of the stack."""
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -105,7 +209,23 @@ def test_no_role_reaches_a_resource_that_is_not_of_this_stack(
     for allowed in statements.values():
         for statement in allowed:
             assert statement["Effect"] == "Allow"
-            assert all(target(arn) in resources for arn in statement["Resource"]), statement
+            if statement["Sid"] != SENDING_MAIL:
+                assert all(target(arn) in resources for arn in statement["Resource"]), statement
+
+
+def test_mail_is_sent_from_the_address_of_the_parameter_alone(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    sending = {
+        role: each for role, allowed in statements.items() for each in allowed if each["Sid"] == SENDING_MAIL
+    }
+    assert sending.keys() == {"MailRole"}
+    assert sending["MailRole"]["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}
+    here = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
+    assert [arn["Fn::Sub"] for arn in sending["MailRole"]["Resource"]] == [
+        f"{here}:identity/*",
+        f"{here}:configuration-set/${{MailConfigurationSet}}",
+    ]
 
 
 def test_roles_allow_exactly_what_their_function_does(
@@ -126,36 +246,74 @@ def test_roles_allow_exactly_what_their_function_does(
 
 
 LEDGER = ["CALL#*", "LEDGER#*", "BUDGET#*", "MEMBER#*"]
+OUTBOX = ["PARCEL#*", "BUDGET#*", "CIRCUIT#*", "MEMBER#*"]
 KEYS = {
     "DispatchRole": {
-        "dynamodb:BatchGetItem": ["CALL#*", "LEDGER#*"],
+        "dynamodb:BatchGetItem": [*OUTBOX, "CALL#*", "LEDGER#*"],
+        "dynamodb:DeleteItem": OUTBOX,
         "dynamodb:DescribeTable": [],
         "dynamodb:PutItem": ["LEDGER#*"],
         "dynamodb:Query": ["CALL#*", "LEDGER#*"],
-        "dynamodb:UpdateItem": ["PARCEL#*"],
+        "dynamodb:UpdateItem": ["PARCEL#*", "DELIVERY#*", "LETTER#*", *OUTBOX],
+    },
+    "EventsRole": {
+        "dynamodb:GetItem": ["EVENTS#*"],
+        "dynamodb:PutItem": ["OPERATORS"],
+        "dynamodb:Query": ["EVENTS#*"],
+    },
+    "FanoutRole": {
+        "dynamodb:GetItem": ["MEMBER#*", "EVENTS#*"],
+        "dynamodb:PutItem": ["EVENTS#*"],
+        "dynamodb:Query": ["PARCEL#*", "MEMBER#*", "OPERATORS", "EVENTS#*"],
+        "dynamodb:UpdateItem": ["EVENTS#*"],
+    },
+    "MailRole": {
+        "dynamodb:GetItem": ["PARCEL#*", "MEMBER#*", "EVENTS#*", "LETTER#*"],
+        "dynamodb:PutItem": ["LETTER#*", "SHARE#*"],
+        "dynamodb:Query": ["PARCEL#*", "SUPPRESSED#*"],
+        "dynamodb:UpdateItem": ["LETTER#*"],
     },
     "ManageRole": {
         "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER],
-        "dynamodb:DeleteItem": ["PARCEL#*"],
+        "dynamodb:DeleteItem": ["PARCEL#*", "MEMBER#*"],
         "dynamodb:DescribeTable": [],
-        "dynamodb:GetItem": ["PARCEL#*", *LEDGER],
-        "dynamodb:PutItem": ["PARCEL#*", "LEDGER#*"],
-        "dynamodb:Query": LEDGER,
-        "dynamodb:UpdateItem": ["PARCEL#*"],
+        "dynamodb:GetItem": ["PARCEL#*", *LEDGER, "EVENTS#*"],
+        "dynamodb:PutItem": ["PARCEL#*", "LEDGER#*", "MEMBER#*", "OPERATORS", "DELIVERY#*", "SHARE#*"],
+        "dynamodb:Query": [*LEDGER, "EVENTS#*", "DELIVERY#*"],
+        "dynamodb:UpdateItem": ["PARCEL#*", "MEMBER#*"],
+    },
+    "PageRole": {"dynamodb:BatchGetItem": ["PARCEL#*"], "dynamodb:GetItem": ["SHARE#*"]},
+    "OperatorRole": {
+        "dynamodb:BatchGetItem": ["PARCEL#*", "MEMBER#*", "LEDGER#*", "BUDGET#*"],
+        "dynamodb:DescribeTable": [],
+        "dynamodb:GetItem": ["MEMBER#*", "DELIVERY#*", "EVENTS#*"],
+        "dynamodb:PutItem": ["LEDGER#*"],
+        "dynamodb:Query": ["CALL#*", "EVENTS#*"],
+    },
+    "PublishRole": {
+        "dynamodb:BatchGetItem": OUTBOX,
+        "dynamodb:DeleteItem": OUTBOX,
+        "dynamodb:UpdateItem": OUTBOX,
     },
     "QueryRole": {
         "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
         "dynamodb:GetItem": ["MEMBER#*", "PARCEL#*"],
-        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "LEARNED#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "CIRCUIT#*", "LEARNED#*"],
         "dynamodb:Query": ["PARCEL#*", "LEARNED#*"],
         "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*", "PARCEL#*"],
     },
     "RefreshRole": {
         "dynamodb:BatchGetItem": ["CALL#*", "BUDGET#*"],
         "dynamodb:GetItem": ["PARCEL#*"],
-        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "LEARNED#*"],
+        "dynamodb:PutItem": ["CALL#*", "BUDGET#*", "PARCEL#*", "CIRCUIT#*", "LEARNED#*"],
         "dynamodb:Query": ["PARCEL#*", "LEARNED#*"],
         "dynamodb:UpdateItem": ["CALL#*", "BUDGET#*"],
+    },
+    "SuppressionRole": {"dynamodb:PutItem": ["SUPPRESSED#*"]},
+    "WebhookRole": {
+        "dynamodb:GetItem": ["MEMBER#*", "EVENTS#*", "DELIVERY#*"],
+        "dynamodb:PutItem": ["MEMBER#*", "DELIVERY#*"],
+        "dynamodb:UpdateItem": ["MEMBER#*"],
     },
 }
 """What each action on the Tracking table itself may reach, by the beginning of its keys; describing the table reaches no item."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.template.conftest import Interpreter
+
+
+UNCHECKED_HASH = (0b01).to_bytes(4, "little")
+"""The flags of a .pyc that is used without a look at its source (PEP 552)."""
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +39,16 @@ def run(command: list[str], folder: Path, **environment: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_linter_has_nothing_to_say(sam: str, root: Path) -> None:
-    run([sam, "validate", "--lint"], root)
+@pytest.mark.parametrize("template", ["template.yaml", "monitoring.yaml"])
+def test_the_linter_has_nothing_to_say(sam: str, root: Path, template: str) -> None:
+    run([sam, "validate", "--lint", "--template", template], root)
 
 
 def test_a_build_lays_out_functions_and_layers_where_lambda_looks_for_them(
     sam: str, root: Path, interpreter: Interpreter, tmp_path: Path
 ) -> None:
-    shutil.copy(root / "template.yaml", tmp_path)
+    for template in ("template.yaml", "monitoring.yaml"):
+        shutil.copy(root / template, tmp_path)
     for folder in ("functions", "layers"):
         shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     run(
@@ -56,10 +63,19 @@ def test_a_build_lays_out_functions_and_layers_where_lambda_looks_for_them(
     def place(name: str, key: str) -> Path:
         return built / str(resources[name]["Properties"][key])
 
-    assert (place("CoreLayer", "ContentUri") / "python" / "waybill" / "__init__.py").is_file()
+    core = place("CoreLayer", "ContentUri") / "python" / "waybill"
+    assert (core / "__init__.py").is_file()
+    compiled = {path.name.split(".")[0] for path in core.glob(f"__pycache__/*.{interpreter.tag}.pyc")}
+    assert compiled == {path.stem for path in core.glob("*.py")}
+    assert all(path.read_bytes()[4:8] == UNCHECKED_HASH for path in core.glob("__pycache__/*")), (
+        "a layer is read-only: what is not compiled, or not taken as it is, is compiled at each cold start"
+    )
     assert (place("DepsLayer", "ContentUri") / "python" / "pydantic" / "__init__.py").is_file()
     assert (place("AuthorizerFunction", "CodeUri") / "app.py").is_file()
     assert (place("QueryFunction", "CodeUri") / "app.py").is_file()
+    nested = place("Monitoring", "TemplateURL").read_text()
+    assert "QueryErrorsAlarm" in nested
+    assert not re.search(r"<<:|: [&*]\w", nested), "CloudFormation knows neither merges nor aliases"
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from waybill import couriers
-from waybill.errors import (
-    UpstreamError,
-    WaybillError,
-    WrongPhone,
-)
 from waybill.flights import Flights
 from waybill.lease import Rules
 from waybill.lookup import Lookup, Wanted
 from waybill.model import Answer, Event, Parcel, Query
+from waybill.outcomes import UpstreamError, WrongPhone
 
 if TYPE_CHECKING:
     from waybill.budgets import Budget
     from waybill.calls import Call
     from waybill.circuit import Circuit
+    from waybill.errors import WaybillError
     from waybill.freshness import Known
     from waybill.lookup import Found
     from waybill.model import Status

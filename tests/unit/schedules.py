@@ -16,20 +16,12 @@ from greenlet import GreenletExit, greenlet
 
 from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from waybill import couriers
-from waybill.errors import (
-    BadSignature,
-    NoResult,
-    NotSent,
-    OutcomeUnknown,
-    ServerBusy,
-    StoreUnavailable,
-    WaybillError,
-    WrongPhone,
-)
+from waybill.errors import StoreUnavailable, WaybillError
 from waybill.flights import Flights
 from waybill.lease import Lease, Rules
 from waybill.lookup import Found, Lookup, Wanted
 from waybill.model import Answer, Event, Parcel, Query
+from waybill.outcomes import BadSignature, NoResult, NotSent, OutcomeUnknown, ServerBusy, WrongPhone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

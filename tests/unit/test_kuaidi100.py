@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.unit.vendor import CREDENTIALS, QUERY, reply, row, sent
 from waybill import statuses
-from waybill.errors import REFUSALS, NoResult, OutcomeUnknown, UnlistedCode, UpstreamError
 from waybill.kuaidi100 import Client, parse, sign, to_param
 from waybill.model import Area, Parcel, Query
+from waybill.outcomes import REFUSALS, NoResult, OutcomeUnknown, UnlistedCode, UpstreamError
 
 
 def test_param_is_compact_utf8_json_without_empty_fields() -> None:

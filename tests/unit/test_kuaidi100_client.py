@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from waybill.errors import NotSent, OutcomeUnknown, UpstreamError
 from waybill.kuaidi100 import MAX_BODY_BYTES, Client
 from waybill.model import Query
+from waybill.outcomes import NotSent, OutcomeUnknown, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

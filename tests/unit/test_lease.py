@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waybill.errors import OUTCOMES, NoResult, NotSent, OutcomeUnknown, ServerBusy, UnlistedCode, WrongPhone
 from waybill.lease import Lease, Rules, settle, take
+from waybill.outcomes import OUTCOMES, NoResult, NotSent, OutcomeUnknown, ServerBusy, UnlistedCode, WrongPhone
 
 NOW = 1_800_000_000.0
 RULES = Rules()

@@ -11,8 +11,9 @@ import pytest
 from tests.unit.schedules import RIGHT_TAIL, Outcome, Plan, SteppingSlots, run
 from waybill import lease
 from waybill.budgets import Budget
-from waybill.errors import BudgetExhausted, OutcomeUnknown, StoreUnavailable
+from waybill.errors import BudgetExhausted, StoreUnavailable
 from waybill.lookup import Found
+from waybill.outcomes import OutcomeUnknown
 
 if TYPE_CHECKING:
     from waybill.calls import Call

@@ -52,6 +52,7 @@ def test_a_gateway_response_takes_its_own_words_then_its_familys_then_the_defaul
     [
         ({"WAYBILL_PORT": "http"}, "WAYBILL_PORT"),
         ({"SIM_PORT": "70000"}, "SIM_PORT"),
+        ({"WAYBILL_IAM": "yes"}, "WAYBILL_IAM"),
         ({"SIM_SPEED": "0"}, "SIM_SPEED"),
         ({"SIM_SPEED": "nan"}, "SIM_SPEED"),
         ({"KUAIDI100_KEY": "k"}, "KUAIDI100_CUSTOMER"),
@@ -102,3 +103,16 @@ def test_a_state_folder_has_one_token_and_one_owner(tmp_path: Path) -> None:
     again = StateFolder(tmp_path)
     assert again.token() == token
     again.close()
+
+
+def test_streams_are_read_anew_after_a_restart_and_nothing_else_is_forgotten(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    state.forget_stream_positions()
+    saved = tmp_path / "emulator/lambda.json"
+    assert not saved.exists()
+    functions = {"functions": {"one": 1}}
+    for payload in (functions, {**functions, "dynamodb_stream_positions": {"data": {"a": 7}}}):
+        saved.write_text(json.dumps({"__ministack_format__": 2, "payload": payload}))
+        state.forget_stream_positions()
+        assert json.loads(saved.read_text()) == {"__ministack_format__": 2, "payload": functions}
+    state.close()

@@ -10,21 +10,23 @@ import pytest
 from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from tests.unit.scenes import DAY, GAP, HOUR, NUMBER, Scene
 from waybill.errors import (
-    BadSignature,
-    CompanyNotFound,
     CourierUnknown,
-    NoResult,
-    NotSent,
-    OutcomeUnknown,
-    QuotaExhausted,
-    ServerBusy,
     StoreUnavailable,
-    UpstreamError,
     UpstreamUnavailable,
     UpstreamUnknown,
     WaybillError,
 )
 from waybill.lease import Rules, take
+from waybill.outcomes import (
+    BadSignature,
+    CompanyNotFound,
+    NoResult,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    ServerBusy,
+    UpstreamError,
+)
 
 if TYPE_CHECKING:
     from waybill.calls import Call

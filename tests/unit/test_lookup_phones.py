@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.doubles import MemoryStore
-from waybill.errors import (
-    NoResult,
-    PhoneMismatch,
-    PhoneRequired,
-    PhoneUnverified,
-    RateLimited,
-    WrongPhone,
-)
+from waybill.errors import PhoneMismatch, PhoneRequired, PhoneUnverified, RateLimited
+from waybill.outcomes import NoResult, WrongPhone
 
 if TYPE_CHECKING:
     from waybill.freshness import Known

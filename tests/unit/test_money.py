@@ -16,18 +16,8 @@ from waybill import budgets
 from waybill.billing import UNCHARGED
 from waybill.budgets import SHARDS, Budget, Limits
 from waybill.circuit import Circuit
-from waybill.errors import (
-    BadSignature,
-    BudgetExhausted,
-    CircuitOpen,
-    NoResult,
-    NotSent,
-    OutcomeUnknown,
-    QuotaExhausted,
-    StoreUnavailable,
-    UpstreamError,
-    UpstreamUnavailable,
-)
+from waybill.errors import BudgetExhausted, CircuitOpen, StoreUnavailable, UpstreamUnavailable
+from waybill.outcomes import BadSignature, NoResult, NotSent, OutcomeUnknown, QuotaExhausted, UpstreamError
 
 if TYPE_CHECKING:
     from waybill.calls import Call

@@ -45,7 +45,18 @@ Resources:
         Queue:
           Type: SQS
           Properties: {Queue: !GetAtt Work.Arn, ScalingConfig: {MaximumConcurrency: !Ref Seconds}}
+  Narrow:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/narrow
+      ReservedConcurrentExecutions: 1
+      Events:
+        Queue:
+          Type: SQS
+          Properties: {Queue: !GetAtt Rest.Arn, ScalingConfig: {MaximumConcurrency: 2}}
+  Rest: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 30}}
   Work: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 54}}
+  Alarms: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
   Api:
     Type: AWS::Serverless::Api
     Properties:
@@ -74,15 +85,16 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
         5,
         ("layers/core",),
     )  # layers/deps is installed, not a folder of sources
-    assert [(each.has_events, each.every, each.authorizer) for each in plan.functions] == [
+    assert [(each.called, each.every, each.authorizer) for each in plan.functions] == [
         (True, None, False),
-        (False, None, True),
+        (True, None, True),
         (False, None, False),
-        (True, 120, False),
-        (True, None, False),
+        (False, 120, False),
+        (False, None, False),
+        (False, None, False),
     ]
     kinds = {resource["Type"] for resource in plan.template["Resources"].values()}
-    assert "AWS::Lambda::LayerVersion" not in kinds
+    assert not kinds & {"AWS::Lambda::LayerVersion", "AWS::CloudFormation::Stack"}
     ((_, api),) = plan.of_type("AWS::ApiGateway::RestApi")
     assert set(api["Body"]["paths"]["/v1/one"]) == {
         "delete",
@@ -109,6 +121,28 @@ def test_a_plan_runs_functions_from_their_folders_and_writes_any_out(tmp_path: P
     assert make_plan(source, {"Stage": "other"}).digest != plan.digest
 
 
+def test_what_calls_an_alias_calls_the_function_itself(tmp_path: Path) -> None:
+    published = """
+      AutoPublishAlias: live
+      AutoPublishAliasAllProperties: true
+      VersionDeletionPolicy: Delete
+      VersionDescription: !Sub ${Stage}
+      SnapStart: {ApplyOn: PublishedVersions}"""
+    source, plain = tmp_path / "template.yaml", tmp_path / "plain.yaml"
+    plain.write_text(TEMPLATE)
+    source.write_text(
+        TEMPLATE.replace("functions/one", f"functions/one{published}")
+        .replace(
+            "  Guard: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/guard}}",
+            f"  Guard:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: functions/guard{published}",
+        )
+        .replace("!GetAtt Guard.Arn", "!Ref Guard.Alias")
+    )
+    plan = make_plan(source, {})
+    assert plan.template == make_plan(plain, {}).template
+    assert plan.functions == make_plan(plain, {}).functions
+
+
 def test_a_plan_leaves_time_to_the_stack_and_numbers_of_queues_as_the_emulator_takes_them(
     tmp_path: Path,
 ) -> None:
@@ -116,9 +150,14 @@ def test_a_plan_leaves_time_to_the_stack_and_numbers_of_queues_as_the_emulator_t
     source.write_text(TEMPLATE)
     plan = make_plan(source, {"Seconds": "3"})
     assert not plan.of_type("AWS::Events::Rule")
-    ((_, mapping),) = plan.of_type("AWS::Lambda::EventSourceMapping")
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
-    assert plan.of_type("AWS::SQS::Queue") == [("Work", {"VisibilityTimeout": 14})]
+    mappings = plan.of_type("AWS::Lambda::EventSourceMapping")
+    assert [mapping["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [3, 2]
+    assert dict(plan.of_type("AWS::SQS::Queue")) == {
+        "Work": {"VisibilityTimeout": 14},
+        "Rest": {"VisibilityTimeout": 10},
+    }
+    for _, function in plan.of_type("AWS::Lambda::Function"):
+        assert "ReservedConcurrentExecutions" not in function
     source.write_text(TEMPLATE.replace("rate(2 minutes)", "cron(noon)"))
     with pytest.raises(SetupError, match="Often"):
         make_plan(source, {})

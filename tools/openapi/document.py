@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from http import HTTPStatus
 from inspect import getmembers, isclass
@@ -11,10 +12,19 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import is_typeddict
 
-from tools.openapi import examples, words
+from tools.openapi import examples, notices, words
 from tools.openapi.operations import OPERATIONS, TAGS
 from tools.openapi.table import A
-from waybill import answers, fields, shipment_views, usage_views
+from waybill import (
+    answers,
+    event_views,
+    fields,
+    notifications,
+    operation_views,
+    shipment_views,
+    usage_views,
+    webhook_views,
+)
 from waybill.access import SCOPES
 
 if TYPE_CHECKING:
@@ -62,6 +72,7 @@ def _document() -> Json:
         "security": [{BEARER: []}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": _paths(refs),
+        "webhooks": {kind: _told(kind, refs) for kind in notifications.TYPES},
         "components": {
             "securitySchemes": {
                 BEARER: {
@@ -97,11 +108,20 @@ class _Schemas(GenerateJsonSchema):
 
 def _schemas() -> tuple[dict[Any, Json], dict[str, Json]]:
     """A reference for every model, and for fields by the id of their operation; and the schemas that they refer to."""
-    for module in (answers, shipment_views, usage_views):
+    for module in (
+        answers,
+        shipment_views,
+        usage_views,
+        event_views,
+        webhook_views,
+        operation_views,
+        notifications,
+    ):
         for _, each in getmembers(module, isclass):
             if is_typeddict(each):
                 each.__pydantic_config__ = CONFIG  # type: ignore[attr-defined] # a word of pydantic's
     models: dict[Any, None] = {answers.RefusalA: None, answers.ErrorEnvelope: None}
+    models |= dict.fromkeys(notices.DATA.values())
     bodies: dict[Any, None] = {}
     for operation in OPERATIONS:
         models |= {each.model: None for each in operation.answers.values() if isclass(each.model)}
@@ -144,7 +164,44 @@ def _or_null(schema: Json) -> Json:
     return {**schema, **values, "type": [schema["type"], "null"]}
 
 
+def notification() -> Json:
+    """The JSON Schema of whatever is told."""
+    with examples.aws():
+        refs, schemas = _schemas()
+    used = {name: schema for name, schema in schemas.items() if name in notices.NAMES}
+    text = json.dumps(
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "An event of Waybill",
+            "description": "What webhooks, the feed and the topic tell. New fields and new types may come.",
+            "oneOf": [notices.payload(kind, refs) for kind in notifications.TYPES],
+            "$defs": used,
+        }
+    )
+    found: Json = json.loads(text.replace(SCHEMAS, "#/$defs/"))
+    return found
+
+
 # ---- Operations
+
+
+def _told(kind: str, refs: dict[Any, Json]) -> Json:
+    """What an endpoint is sent when something of this type happens."""
+    shown = {"example": example} if (example := notices.samples().get(kind)) else {}
+    return {
+        "post": {
+            "tags": ["webhooks"],
+            "summary": notices.SUMMARIES[kind],
+            "description": notices.ABOUT,
+            "security": [],
+            "parameters": [_parameter(each) for each in notices.HEADERS],
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": notices.payload(kind, refs), **shown}},
+            },
+            "responses": notices.RESPONSES,
+        }
+    }
 
 
 def _paths(refs: dict[Any, Json]) -> Json:

@@ -9,26 +9,34 @@ import itertools
 import json
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import boto3
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore] # comes without types
 
-from tools.openapi import operations, table
-from waybill import gateway, kuaidi100
+from tools.openapi import links, notices, operating, operations, table, unsubscribing
+from waybill import deliveries, gateway, kuaidi100, operation_fields, operator_page
 from waybill.accounting import Accounting
 from waybill.api import Api
 from waybill.budgets import Limits
 from waybill.cache import Cache
 from waybill.clock import Clock
+from waybill.concerns import Concerns
 from waybill.credentials import Secrets
+from waybill.dead_letters import DeadLetters
+from waybill.deliveries import Deliveries, Progress, Try
 from waybill.documents import Documents
-from waybill.errors import OutcomeUnknown, ServerBusy, WaybillError, WrongPhone
+from waybill.due import DueIndex
+from waybill.errors import WaybillError
+from waybill.event_feed import EventFeed
+from waybill.feed import Entry, Feed
 from waybill.flights import Flights
 from waybill.following import Following
 from waybill.lease import Rules
@@ -37,13 +45,27 @@ from waybill.lessons import Lessons
 from waybill.lookup import Lookup
 from waybill.management import Management
 from waybill.member_budgets import MemberBudgets
+from waybill.member_settings import MemberSettings
+from waybill.messages import Delivery
+from waybill.operations import Operations
 from waybill.orders import Orders
+from waybill.outcomes import OutcomeUnknown, ServerBusy, WrongPhone
+from waybill.parcel_page import ParcelPage
 from waybill.parcels import Parcels
+from waybill.polls import Polls
+from waybill.queues import Queue
 from waybill.reflection import Reflection
 from waybill.registration import Shipments
+from waybill.replays import Replays
+from waybill.shares import Shares
+from waybill.sharing import Sharing
 from waybill.slots import Slots
 from waybill.spending import Spending
+from waybill.suppression import Suppressions
+from waybill.unsubscribing import Unsubscribing
 from waybill.watches import Watches
+from waybill.webhook_management import WebhookManagement
+from waybill.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,9 +77,11 @@ if TYPE_CHECKING:
     Handlers = Mapping[tuple[str, str], Handler]
 
 ROOT: Final = Path(__file__).parents[2]
-NOW: Final = 1_772_355_600.0  # 2026-03-01T09:00:00Z
+NOW: Final = notices.NOW
 REQUEST_ID: Final = "5c9f2a7e-8d1b-4e36-9f0a-2b7c6d5e4f31"
+FORM: Final = "application/x-www-form-urlencoded"
 ADDRESS: Final = "https://api.example.com"
+LIMITS: Final = Limits(day=1000, month=20_000, member_day=200)
 _REFUSALS: Final = {table.NATIVE: gateway.refuse, table.A: gateway.refuse_a, table.B: gateway.refuse_b}
 
 
@@ -118,10 +142,10 @@ def _ask(handlers: Handlers, operation: Operation, sent: Sent) -> Told:
             "headers": headers,
             "pathParameters": dict(sent.path),
             "queryStringParameters": dict(sent.query),
-            "body": sent.body if isinstance(sent.body, str) else json.dumps(sent.body),
+            "body": _body(operation, sent),
             "requestContext": {
                 "requestId": REQUEST_ID,
-                "authorizer": {"member": "example-member", "scopes": sent.scopes},
+                "authorizer": {"member": notices.MEMBER, "scopes": sent.scopes},
             },
         }
     )
@@ -132,6 +156,14 @@ def _ask(handlers: Handlers, operation: Operation, sent: Sent) -> Told:
         response = _REFUSALS[operation.contract](error)
     answer = gateway.write(response, REQUEST_ID)
     return Told(answer["statusCode"], answer["headers"], answer["body"])
+
+
+def _body(operation: Operation, sent: Sent) -> str:
+    if isinstance(sent.body, str):
+        return sent.body
+    if operation.media_types == (FORM,):
+        return urlencode(sent.body)
+    return json.dumps(sent.body)
 
 
 @contextmanager
@@ -177,7 +209,7 @@ def _handlers() -> Handlers:
                 Spending(_dynamodb(), f"{name}TrackingTable", _ignore),
                 _ignore,
             ),
-            query=_upstream,
+            query=upstream,
             secrets=secrets,
             rules=Rules(),
             now=_now,
@@ -204,7 +236,7 @@ def _handlers() -> Handlers:
         ledger=Ledger(_dynamodb(), tracking, Clock()),
         spending=Spending(_dynamodb(), tracking, _ignore),
         member_budgets=MemberBudgets(_dynamodb(), tracking),
-        limits=Limits(day=1000, month=20_000, member_day=200),
+        limits=LIMITS,
         now=_now,
     )
     return {
@@ -212,7 +244,70 @@ def _handlers() -> Handlers:
         **Orders(shipments, lookup, reflection, parcels.row).routes(),
         **Management(shipments, parcels, lambda _, answer: answer(), "zh").routes(),
         **accounting.routes(),
+        **_sharing(shipments, parcels, Shares(_dynamodb(), tracking)),
+        **_telling(tracking, f"{name}CacheTable"),
         **Documents(ADDRESS).routes(),
+    }
+
+
+def _telling(tracking: str, cache_table: str) -> Handlers:
+    """The handlers of all that is told, over one event that was delivered with its second try."""
+    event = notices.samples()["parcel.delivered"]
+    feed, log = Feed(_dynamodb(), tracking, cache_table, _now, _ignore), Deliveries(_dynamodb(), tracking)
+    feed.append(notices.MEMBER, [Entry(event)])
+    progress = Progress(Delivery(notices.MEMBER, notices.WEBHOOK, 1), event["id"], event["type"])
+    progress = deliveries.tried(progress, Try(NOW, 214, 503, None, "Busy"))
+    log.put(deliveries.delivered(progress, Try(NOW + 5, 131, 204)), NOW)
+    webhooks = Webhooks(_dynamodb(), tracking)
+    queue = Queue(operating.Sqs(), "", _ignore)
+    replays = Replays(feed, queue, queue, _hex, _now)
+    management = WebhookManagement(
+        webhooks=webhooks,
+        deliveries=log,
+        replays=replays,
+        settings=MemberSettings(_dynamodb(), tracking),
+        fanout=queue,
+        outgoing=queue,
+        key=lambda: unsubscribing.KEY,
+        lookup=lambda *_: ["93.184.215.14"],
+        once=lambda _, answer: answer(),
+        random_hex=_hex,
+        now=_now,
+        wall=_now,
+    )
+    operating.prepare(Watches(_dynamodb(), tracking), webhooks, log)
+    overseen = Operations(
+        concerns=Concerns(_dynamodb(), tracking),
+        watches=Watches(_dynamodb(), tracking),
+        webhooks=webhooks,
+        deliveries=log,
+        due=DueIndex(_dynamodb(), tracking),
+        circuit=lambda: None,
+        credentials=_ignore,
+        ledger=Ledger(_dynamodb(), tracking, Clock()),
+        spending=Spending(_dynamodb(), tracking, _ignore),
+        limits=LIMITS,
+        queues={name: DeadLetters(operating.Sqs(), "", "", queue) for name in operation_fields.QUEUES},
+        replays=replays,
+        now=_now,
+        wall=_now,
+        monotonic=_now,
+        threads=ThreadPoolExecutor(1),
+    )
+    polls = Polls(_dynamodb(), cache_table, 0, _now)
+    return {
+        **management.routes(),
+        **overseen.routes(),
+        **operator_page.ROUTES,
+        **EventFeed(feed, polls, webhooks.join_operators, _now, _ignore).routes(),
+        **Unsubscribing(Suppressions(_dynamodb(), tracking), lambda: unsubscribing.KEY, _now).routes(),
+    }
+
+
+def _sharing(shipments: Shipments, parcels: Parcels, shares: Shares) -> Handlers:
+    return {
+        **Sharing(shipments, shares, lambda: links.TOKEN, _now, ADDRESS).routes(),
+        **ParcelPage(shares, parcels, _now, _now).routes(),
     }
 
 
@@ -223,6 +318,10 @@ class _Secrets(Secrets):
         return json.dumps({"customer": "example", "key": "example"})
 
 
+def _hex(size: int) -> str:
+    return "0123456789abcdef0123"[: 2 * size]
+
+
 def _now() -> float:
     return NOW
 
@@ -231,7 +330,7 @@ def _ignore(*_: object) -> None:
     pass
 
 
-def _upstream(query: Query, _credentials: tuple[str, str]) -> Answer:
+def upstream(query: Query, _credentials: tuple[str, str]) -> Answer:
     match query.num:
         case table.NO_TRACE:
             return kuaidi100.parse(_said({"status": "500", "message": "查询无结果"}), query)

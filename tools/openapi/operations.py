@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from tools.openapi import pages
+from tools.openapi.events import EVENTS
+from tools.openapi.links import LINKS
+from tools.openapi.operating import OPERATING
 from tools.openapi.orders import ORDERS
 from tools.openapi.parcels import PARCELS, TABLES
 from tools.openapi.shipments import SHIPMENTS
-from tools.openapi.table import (
-    CACHED,
-    IF_NONE_MATCH,
-    Answer,
-    Example,
-    Operation,
-    Parameter,
-    Sent,
-    unchanged,
-)
+from tools.openapi.table import CACHED, IF_NONE_MATCH, Answer, Example, Operation, unchanged
+from tools.openapi.unsubscribing import UNSUBSCRIBING
 from tools.openapi.usage import USAGE
+from tools.openapi.webhooks import SETTINGS, WEBHOOKS
 from waybill import answers, documents
 
 OPEN: Final = (
@@ -66,70 +63,49 @@ OPEN: Final = (
             304: unchanged(),
         },
     ),
-    Operation(
-        id="getDocs",
-        method="GET",
-        path="/v1/docs",
-        tag="service",
-        summary="A page to read and try this API",
-        description="Open. It asks nothing of other hosts.",
-        scope=None,
-        parameters=(IF_NONE_MATCH,),
-        answers={
-            200: Answer(
-                description="The page.",
-                model={"type": "string"},
-                headers=(*CACHED, "Content-Security-Policy"),
-                media_types=("text/html",),
-            ),
-            304: unchanged(),
-        },
-        examples=(Example(name="page", summary="The page", status=200),),
+    pages.page(
+        "getDocs",
+        "/v1/docs",
+        "service",
+        "A page to read and try this API",
+        "Open. It asks nothing of other hosts.",
     ),
-    Operation(
-        id="getDocsAsset",
-        method="GET",
-        path="/v1/docs/{asset}",
-        tag="service",
-        summary="A file of that page",
-        description="Open.",
-        scope=None,
-        parameters=(
-            Parameter(
-                name="asset",
-                place="path",
-                schema={"type": "string", "enum": sorted(documents.ASSETS)},
-                description="Its name.",
-                example="page.js",
-                required=True,
-            ),
-            IF_NONE_MATCH,
-        ),
-        answers={
-            200: Answer(
-                description="The file.",
-                model={"type": "string"},
-                headers=CACHED,
-                media_types=("text/javascript", "text/css"),
-            ),
-            304: unchanged(),
-        },
-        errors=(404,),
-        examples=(
-            Example(name="script", summary="A script", status=200, sent=Sent(path={"asset": "page.js"})),
-            Example(
-                name="unknown", summary="No such file", status=404, sent=Sent(path={"asset": "logo.png"})
-            ),
-        ),
+    pages.asset(
+        "getDocsAsset",
+        "service",
+        "A file of that page",
+        documents.ASSETS,
+        "/v1/docs/{asset}",
+        {"css": "text/css", "js": "text/javascript"},
+        ("script", "A script", "page.js"),
     ),
 )
 
-OPERATIONS: Final = (*PARCELS, *ORDERS, *SHIPMENTS, *USAGE, *TABLES, *OPEN)
+OPERATIONS: Final = (
+    *PARCELS,
+    *ORDERS,
+    *SHIPMENTS,
+    *LINKS,
+    *WEBHOOKS,
+    *EVENTS,
+    *SETTINGS,
+    *UNSUBSCRIBING,
+    *USAGE,
+    *OPERATING,
+    *TABLES,
+    *OPEN,
+)
 TAGS: Final = {
     "parcels": "Any parcel, by courier and number.",
     "orders": "Contract B: the parcels of your orders.",
     "shipments": "Register the parcels of your orders once and ask by order ever after.",
+    "links": "Pages of parcels for people: links for your customers, and a badge.",
+    "webhooks": "Endpoints of yours that are told of what happens.",
+    "events": "What happened, for who asks: the same events, in order.",
+    "settings": "What holds for all your shipments.",
+    "mail": "Where the links in letters to customers lead.",
     "usage": "What was asked of Kuaidi100, and what it costs.",
+    "operations": "How the deployment does, for its operators.",
     "couriers": "The tables behind the answers.",
     "service": "What the API says of itself.",
 }

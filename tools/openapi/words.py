@@ -33,7 +33,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "Where the shipment is from now on: a path on this host, the stage included.",
+        "description": "Where what was made is from now on: a path on this host, the stage included.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
@@ -46,7 +46,12 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "format": "date-time"},
     },
     "Content-Security-Policy": {
-        "description": "What the page may load: its own files, and nothing of other hosts.",
+        "description": "What the page may load, which is nothing of other hosts.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "X-Robots-Tag": {
+        "description": "That search engines may not keep it.",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -72,6 +77,7 @@ ERRORS: Final[dict[int, str]] = {
     403: "The access token lacks the scope.",
     404: "There is nothing of this name, or it is not yours.",
     409: "It contradicts what is there, or another request is still at work on it.",
+    410: "Events that were asked for are no longer kept.",
     413: "The request is too large.",
     415: "The body is not JSON, or its Content-Type does not say so.",
     422: "The request can be read, and not be done: `error_code` says why.",

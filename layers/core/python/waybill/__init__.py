@@ -7,3 +7,8 @@ Flat modules, imported one way (the contract in `.importlinter` proves it)::
 
 `fields` and `requests` say what is taken, `answers` and `shipment_views` what is given; the OpenAPI document is made of them.
 """
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
+"""As in pyproject.toml."""

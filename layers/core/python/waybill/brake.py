@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from waybill.errors import NotSent, OutcomeUnknown, ServerBusy, ServerFault
+from waybill.outcomes import NotSent, OutcomeUnknown, ServerBusy, ServerFault
 
 FAULTS: Final = frozenset(error.outcome for error in (ServerFault, ServerBusy, OutcomeUnknown, NotSent))
 """Outcomes of calls that fewer calls at once may mend."""

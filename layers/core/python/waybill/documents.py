@@ -1,43 +1,35 @@
 """What the API says of itself: its OpenAPI document, and a page to read and try it, which asks nothing of other hosts.
 
-The page is Swagger UI as Powertools ships it; no script or style stands in the page itself, so that its policy can forbid both.
+The page is Swagger UI as Powertools ships it; its files are `assets`.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from waybill.errors import NotFound
-from waybill.gateway import Request, Response, base
+from waybill import assets
+from waybill.assets import Assets
+from waybill.gateway import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from waybill.gateway import Request
 
 DOCUMENT: Final = ("waybill", "data/openapi.json")
 PAGE: Final = ("waybill", "data/docs/page.html")
-ASSETS: Final = {
-    "page.js": ("waybill", "data/docs/page.js", "text/javascript; charset=utf-8"),
-    "swagger-ui-bundle.js": (
-        "aws_lambda_powertools",
-        "event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
-        "text/javascript; charset=utf-8",
-    ),
-    "swagger-ui.css": (
-        "aws_lambda_powertools",
-        "event_handler/openapi/swagger_ui/swagger-ui.min.css",
-        "text/css; charset=utf-8",
-    ),
-}
-"""Every file of the page: the package that has it, where, and its type."""
-_SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+ASSETS: Final = Assets(
+    {
+        "page.js": ("waybill", "data/docs/page.js"),
+        "swagger-ui-bundle.js": (
+            "aws_lambda_powertools",
+            "event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
+        ),
+        "swagger-ui.css": ("aws_lambda_powertools", "event_handler/openapi/swagger_ui/swagger-ui.min.css"),
+    }
 )
-"""Content Security Policy, level 3. Swagger UI draws its arrows by data: images, and sets styles by script only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +46,16 @@ class Documents:
         }
 
     def openapi(self, _request: Request) -> Response:
-        document = json.loads(_read(*DOCUMENT))
+        document = json.loads(assets.read(*DOCUMENT))
         document["servers"] = [{"url": self.address}]
-        return Response(200, document, {"Cache-Control": "public, max-age=300", **_SAFE})
+        return Response(200, document, {"Cache-Control": "public, max-age=300", **assets.SAFE})
 
     def page(self, _request: Request) -> Response:
-        headers = {
-            "Content-Type": "text/html; charset=utf-8",
-            "Cache-Control": "public, max-age=300",
-            "Content-Security-Policy": _POLICY,
-            **_SAFE,
-        }
-        return Response(200, _read(*PAGE), headers)
+        html = assets.read(*PAGE)
+        for name, plain in ASSETS.names().items():
+            html = html.replace(f'"docs/{plain}"', f'"docs/{name}"')
+        # Swagger UI draws its arrows by data: images, and sets styles by script only.
+        return assets.page(html, images="'self' data:", keep="public, no-cache")
 
     def asset(self, request: Request) -> Response:
         """A file of the page.
@@ -73,23 +63,4 @@ class Documents:
         Raises:
             NotFound: no such file.
         """
-        found = ASSETS.get(request.path.get("asset", ""))
-        if found is None:
-            raise NotFound("The page at /v1/docs has no such file.")
-        package, path, media_type = found
-        headers = {"Content-Type": media_type, "Cache-Control": "public, max-age=3600", **_SAFE}
-        return Response(200, _read(package, path), headers)
-
-
-def address(event: Mapping[str, Any]) -> str:
-    """Where the API was asked, of an event of the gateway: with the stage, or with what a custom domain maps it to."""
-    context = event.get("requestContext") or {}
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    scheme = "http" if headers.get("x-forwarded-proto") == "http" else "https"
-    if domain := context.get("domainName"):
-        return f"{scheme}://{domain}{base(context)}"
-    return f"{scheme}://{headers.get('host', 'localhost')}"
-
-
-def _read(package: str, path: str) -> str:
-    return files(package).joinpath(path).read_text(encoding="utf-8")
+        return ASSETS.answer(request.path.get("asset", ""))

@@ -1,6 +1,7 @@
-"""The `due` index of the Tracking table: which parcels wait to be looked at again, and who sends one on its way.
+"""The `due` index of the Tracking table: parcels that wait to be looked at, what waits to be said, and who sends it on its way.
 
-Only parcels that are followed are in it, each in one of `schedule.SHARDS` parts, ordered by time: what is read is what is due.
+Followed parcels are in `tracked.SHARDS` parts of it, deliveries and letters that wait in `messages.LATER_SHARDS`, each ordered by
+time: what is read is what is due.
 """
 
 from __future__ import annotations
@@ -9,22 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from waybill.errors import StoreUnavailable
-from waybill.shipments import Link
-from waybill.table import as_number, served
-from waybill.tracked import parcel_key
+from waybill.table import as_number, rows, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A parcel and the time at which it was due when it was read, in epoch seconds of service time."""
+    """The key of what waits and the time at which it was due when it was read, in epoch seconds of service time."""
 
-    link: Link
+    pk: str
+    sk: str
     due_at: float
 
 
@@ -40,24 +39,23 @@ class DueIndex:
 
         The index is a moment behind: what was just claimed may show itself once more, and `claim` then leaves it alone.
         """
-        start: dict[str, Any] = {}
-        while True:
-            answer = self._page(shard, now, page, start)
-            yield from (_to_due(item) for item in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = rows(
+            self._dynamodb,
+            TableName=self._table,
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+            ExpressionAttributeValues={":shard": {"S": shard}, ":now": as_number(now)},
+            Limit=page,
+        )
+        return map(_to_due, items)
 
     def claim(self, due: Due, until: float) -> bool:
-        """Have the parcel due at `until` instead; False where somebody claimed or rescheduled it, or is about to."""
+        """Have it due at `until` instead; False where somebody claimed or rescheduled it, or is about to."""
         try:
             served(
                 lambda: self._dynamodb.update_item(
                     TableName=self._table,
-                    Key={
-                        "pk": {"S": parcel_key(due.link)},
-                        "sk": {"S": "PARCEL"},
-                    },
+                    Key={"pk": {"S": due.pk}, "sk": {"S": due.sk}},
                     UpdateExpression="SET due_at = :until",
                     ConditionExpression="due_at = :seen",
                     ExpressionAttributeValues={":until": as_number(until), ":seen": {"N": repr(due.due_at)}},
@@ -71,19 +69,6 @@ class DueIndex:
             raise
         return True
 
-    def _page(self, shard: str, now: float, page: int, start: dict[str, Any]) -> QueryOutputTypeDef:
-        return served(
-            lambda: self._dynamodb.query(
-                TableName=self._table,
-                IndexName="due",
-                KeyConditionExpression="due_shard = :shard AND due_at <= :now",
-                ExpressionAttributeValues={":shard": {"S": shard}, ":now": as_number(now)},
-                Limit=page,
-                **start,
-            )
-        )
-
 
 def _to_due(item: dict[str, Any]) -> Due:
-    _, courier, number = item["pk"]["S"].split("#", 2)
-    return Due(Link(courier, number), float(item["due_at"]["N"]))
+    return Due(item["pk"]["S"], item["sk"]["S"], float(item["due_at"]["N"]))

@@ -8,16 +8,21 @@
     │   │   └── TrackingNumberRequired
     │   ├── InvalidBody             400, names every field that is wrong
     │   ├── NotFound                404
-    │   │   └── OrderNotFound       404
+    │   │   ├── OrderNotFound       404
+    │   │   ├── WebhookNotFound     404
+    │   │   └── EventNotFound       404
     │   ├── MethodNotAllowed        405
     │   ├── ShipmentExists          409
     │   ├── ShipmentAmbiguous       409
     │   ├── RequestInProgress       409, when to come back
+    │   ├── TooManyWebhooks         409
+    │   ├── EventsGone              410
     │   ├── PayloadTooLarge         413
     │   ├── UnsupportedMediaType    415
     │   ├── Forbidden               403
     │   ├── IdempotencyKeyReused    422
     │   ├── NotForwarded            422
+    │   ├── EventUnknown            422
     │   ├── CourierUnknown          422
     │   ├── CourierAmbiguous        422, with candidates
     │   ├── PhoneRequired           422
@@ -29,23 +34,18 @@
     │   │   └── CircuitOpen         503, when the next call may be made
     │   ├── UpstreamUnknown         503
     │   ├── BudgetExhausted         503, when the next budget begins
-    │   └── StoreUnavailable        503
-    ├── QueueUnavailable            the dispatch gave back what it could not send; its next run tries again
+    │   ├── StoreUnavailable        503
+    │   ├── QueueUnavailable        503; where it is the dispatch, its next run tries again
+    │   └── TopicUnavailable        503; likewise
+    ├── AddressRefused              a webhook's host leads to where nothing may be sent; its delivery fails
+    ├── InProgress                  another worker is at the same message, which comes back until that one is done
+    ├── OutOfTime                   a worker has no time left for a message, which comes back
+    ├── MailRefused                 SES never takes this letter
+    ├── MailUnavailable             SES takes no letters now, or did not answer: it comes back
     ├── ConfigurationError          the operator can mend it; raised at start
     ├── TokenChanged                the operator can look and try again; raised by the admin command
     ├── IssuerUnavailable           nobody can say whether a JWT is right; the gateway answers 500
-    └── UpstreamError               what one call to Kuaidi100 came to; never leaves the lookup
-        ├── NotSent
-        ├── OutcomeUnknown
-        └── Refused                 one class per returnCode
-            ├── CompanyNotFound     400
-            ├── WrongPhone          408
-            ├── NoResult            500
-            ├── ServerFault         501
-            ├── ServerBusy          502
-            ├── BadSignature        503
-            ├── QuotaExhausted      601
-            └── UnlistedCode        any other
+    └── UpstreamError               what one call to Kuaidi100 came to: `outcomes`
 """
 
 from __future__ import annotations
@@ -105,6 +105,20 @@ class OrderNotFound(NotFound):
         self.field = field
 
 
+class WebhookNotFound(NotFound):
+    """No such webhook of this member; whether another member has it is not told."""
+
+    code = "WEBHOOK_NOT_FOUND"
+    field = "webhook_id"
+
+
+class EventNotFound(NotFound):
+    """No such event of this member, or none that the webhook may hear."""
+
+    code = "EVENT_NOT_FOUND"
+    field = "event_id"
+
+
 class MethodNotAllowed(RequestError):
     status = 405
     code = "METHOD_NOT_ALLOWED"
@@ -133,6 +147,19 @@ class RequestInProgress(RequestError):
     field = "Idempotency-Key"
 
 
+class TooManyWebhooks(RequestError):
+    status = 409
+    code = "TOO_MANY_WEBHOOKS"
+
+
+class EventsGone(RequestError):
+    """Events after the one that the caller saw last are no longer kept."""
+
+    status = 410
+    code = "EVENTS_GONE"
+    field = "after"
+
+
 class PayloadTooLarge(RequestError):
     status = 413
     field = "body"
@@ -157,6 +184,14 @@ class IdempotencyKeyReused(RequestError):
 class NotForwarded(RequestError):
     status = 422
     code = "NOT_FORWARDED"
+
+
+class EventUnknown(RequestError):
+    """There is no event of this type."""
+
+    status = 422
+    code = "EVENT_UNKNOWN"
+    field = "events"
 
 
 class CourierUnknown(RequestError):
@@ -231,7 +266,31 @@ class StoreUnavailable(ServiceError):
     code = "STORE_UNAVAILABLE"
 
 
-class QueueUnavailable(WaybillError):
+class QueueUnavailable(ServiceError):
+    code = "QUEUE_UNAVAILABLE"
+
+
+class TopicUnavailable(ServiceError):
+    code = "TOPIC_UNAVAILABLE"
+
+
+class AddressRefused(WaybillError):
+    pass
+
+
+class InProgress(WaybillError):
+    pass
+
+
+class OutOfTime(WaybillError):
+    pass
+
+
+class MailRefused(WaybillError):
+    pass
+
+
+class MailUnavailable(WaybillError):
     pass
 
 
@@ -250,118 +309,3 @@ class IssuerUnavailable(WaybillError):
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
-
-
-class UpstreamError(WaybillError):
-    """One failed call to Kuaidi100.
-
-    `outcome` is the word that is remembered with the number; `action` says what to do next; `waits` says when to ask again, in
-    seconds, for the first, second, ... failure in a row; the last one repeats. No waits: the gap alone rules.
-    `operator` marks what only the operator can mend. Source: the vendor's section 1.9.
-    """
-
-    outcome: ClassVar[str]
-    action: ClassVar[str]
-    waits: ClassVar[tuple[float, ...]] = ()
-    operator: ClassVar[bool] = False
-
-    def __init__(self, detail: str = "") -> None:
-        super().__init__(f"{self.action} ({detail})" if detail else self.action)
-        self.detail = detail
-
-
-class NotSent(UpstreamError):
-    """No connection: the request surely was not sent, so the slot is given back."""
-
-    outcome = "not_sent"
-    action = "Kuaidi100 could not be reached. Ask again shortly; if it stays so, check the function's way out to the internet."
-    waits = (5.0, 15.0, MINUTE)
-
-
-class OutcomeUnknown(UpstreamError):
-    """Time-out, broken connection or an answer nobody can read: the courier may have been asked, so the slot stays taken."""
-
-    outcome = "unknown"
-    action = (
-        "Kuaidi100 was asked and its answer was lost. The number can be asked again once its gap is over."
-    )
-
-
-class Refused(UpstreamError):
-    """Kuaidi100 answered with a returnCode other than 200; `outcome` is that code."""
-
-
-class CompanyNotFound(Refused):
-    outcome = "400"
-    action = "Kuaidi100 does not know this courier code, or the account has no credit. Check the code; retrying does not help."
-    waits = (HOUR, 6 * HOUR, DAY)
-    operator = True
-
-
-class WrongPhone(Refused):
-    outcome = "408"
-    action = "The courier did not accept the phone number. Send the sender's or the recipient's; only its last four digits count."
-
-
-class NoResult(Refused):
-    """The courier was asked and has no trace yet: a status (pending), not a failure."""
-
-    outcome = "500"
-    action = "The courier has no trace of the number yet. Check courier and number; asking again soon does not help."
-    waits = (0.0, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR)
-
-
-class ServerFault(Refused):
-    outcome = "501"
-    action = "Kuaidi100 had a fault of its own. Ask again in a minute."
-    waits = (MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE)
-
-
-class ServerBusy(Refused):
-    outcome = "502"
-    action = "Kuaidi100 is busy or the account's concurrency is exceeded. Ask again in a minute, with fewer calls at once."
-    waits = ServerFault.waits
-
-
-class BadSignature(Refused):
-    outcome = "503"
-    action = (
-        "Kuaidi100 did not accept the signature. The operator has to check customer and key in the secret."
-    )
-    waits = (MINUTE, 2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 16 * MINUTE, 30 * MINUTE)
-    operator = True
-
-
-class QuotaExhausted(Refused):
-    outcome = "601"
-    action = "The Kuaidi100 account has no quota left. The operator has to recharge it."
-    waits = BadSignature.waits
-    operator = True
-
-
-class UnlistedCode(Refused):
-    """A returnCode that the vendor's page does not list: it may have reached the courier, so it is held to the gap."""
-
-    outcome = "unlisted"
-    action = "Kuaidi100 answered with a code that its documentation does not list."
-    waits = ()
-
-
-REFUSALS: Final[dict[str, type[Refused]]] = {
-    error.outcome: error
-    for error in (
-        CompanyNotFound,
-        WrongPhone,
-        NoResult,
-        ServerFault,
-        ServerBusy,
-        BadSignature,
-        QuotaExhausted,
-    )
-}
-
-OUTCOMES: Final[dict[str, type[UpstreamError]]] = {
-    **REFUSALS,
-    **{error.outcome: error for error in (NotSent, OutcomeUnknown, UnlistedCode)},
-}
-"""Every failed outcome by the word it is remembered with."""

@@ -27,6 +27,17 @@ MAX_AGE_LIMIT: Final = 40 * 86_400
 """An answer is kept no longer than this, so a higher limit asks for nothing more."""
 
 
+def whole(least: int, most: int, message: str) -> Callable[[str, str], int]:
+    """A parser of whole numbers in decimal digits from `least` to `most`; `message` says what is wrong with anything else."""
+
+    def parse(text: str, name: str) -> int:
+        if not re.fullmatch(rf"[0-9]{{1,{len(str(most))}}}", text) or not least <= int(text) <= most:
+            raise InvalidField(name, message)
+        return int(text)
+
+    return parse
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field(Generic[T]):
     """One value of a request. `parse` gets its text, and the name under which it was sent for the error."""

@@ -18,17 +18,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from waybill import lease
 from waybill.calls import Call
 from waybill.circuit import CLOSED_BY, OPENED_BY, Circuit
-from waybill.errors import (
-    OUTCOMES,
-    BadSignature,
-    BudgetExhausted,
-    CircuitOpen,
-    NotSent,
-    StoreUnavailable,
-    UpstreamError,
-    UpstreamUnavailable,
-)
+from waybill.errors import BudgetExhausted, CircuitOpen, StoreUnavailable, UpstreamUnavailable
 from waybill.freshness import ANSWERED
+from waybill.outcomes import OUTCOMES, BadSignature, NotSent, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -89,7 +89,7 @@ class Following:
             if (tracked, parcel) == (before.tracked, before.parcel):
                 return
             news = None if parcel == before.parcel else parcel
-            if self.parcels.write(before, tracked, news, born, now=self.now()) is None:
+            if self.parcels.write(before, tracked, news, born, known.parcel, now=self.now()) is None:
                 conflicts += 1
             elif not partly:
                 stays = pace.stays(before.parcel, parcel, schedule.offset_of(parcel))

@@ -11,25 +11,27 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from waybill.errors import (
     DAY,
-    OUTCOMES,
-    CompanyNotFound,
     CourierUnknown,
-    NoResult,
-    OutcomeUnknown,
     PhoneMismatch,
     PhoneRequired,
     PhoneUnverified,
     RateLimited,
     RequestError,
     ServiceError,
-    UnlistedCode,
-    UpstreamError,
     UpstreamUnavailable,
     UpstreamUnknown,
-    WrongPhone,
 )
 from waybill.merge import merge
 from waybill.model import Answer, Parcel
+from waybill.outcomes import (
+    OUTCOMES,
+    CompanyNotFound,
+    NoResult,
+    OutcomeUnknown,
+    UnlistedCode,
+    UpstreamError,
+    WrongPhone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 _ALL: Final = {0x3000: 0x20} | {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
-_DIGITS: Final = {wide: wide - 0xFEE0 for wide in range(0xFF10, 0xFF1A)}
 
 
 def to_ascii(text: str) -> str:
     """Letters, digits, signs and the space; nothing else changes."""
     return text.translate(_ALL)
-
-
-def digits_to_ascii(text: str) -> str:
-    """Digits only: in prose, Chinese punctuation stays as it is written."""
-    return text.translate(_DIGITS)

@@ -12,7 +12,9 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 from waybill.errors import (
     CourierAmbiguous,
@@ -41,6 +43,7 @@ REASONS: Final = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     409: "CONFLICT",
+    410: "GONE",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "UNPROCESSABLE_ENTITY",
@@ -59,7 +62,11 @@ INTERNAL_MESSAGE: Final = "Api Error, please contact customer service"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the gateway passed it on. Header names are lower case; `base` is what stands before `/v1` in its path."""
+    """One request as the gateway passed it on. Header names are lower case.
+
+    `base` is what stands before `/v1` in its path; `address` is where the API was asked, as
+    `https://host/stage`.
+    """
 
     method: str
     resource: str
@@ -72,6 +79,7 @@ class Request:
     scopes: frozenset[str]
     request_id: str
     base: str = ""
+    address: str = ""
 
     def json_object(self, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
         """The body as a JSON object.
@@ -81,8 +89,7 @@ class Request:
             PayloadTooLarge: over `limit` bytes.
             InvalidField: not JSON, not UTF-8, or not an object.
         """
-        media_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
-        if media_type not in {"application/json", "application/merge-patch+json"}:
+        if self._media_type() not in {"application/json", "application/merge-patch+json"}:
             raise UnsupportedMediaType(
                 "Send the body as JSON, with the header Content-Type: application/json."
             )
@@ -97,12 +104,49 @@ class Request:
             raise InvalidField("body", "The body is JSON, but not an object: {...}.")
         return value
 
+    def form(self, limit: int = MAX_BODY_BYTES) -> dict[str, str]:
+        """The body as a page's form sends it, or a mail program (RFC 8058, section 3.1); of a field that is there twice, the last.
+
+        Raises:
+            UnsupportedMediaType: neither application/x-www-form-urlencoded nor multipart/form-data.
+            PayloadTooLarge: over `limit` bytes.
+            InvalidField: not UTF-8.
+        """
+        media_type = self._media_type()
+        if media_type not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+            raise UnsupportedMediaType("Send the body as a form: application/x-www-form-urlencoded.")
+        data = self._bytes()
+        if len(data) > limit:
+            raise PayloadTooLarge(f"The body has more than {limit} bytes.")
+        try:
+            if media_type == "multipart/form-data":
+                return _multipart(self.headers["content-type"], data)
+            return dict(parse_qsl(data.decode(), errors="strict"))
+        # The standard library's parser of mail raises all of these over headers that contradict themselves.
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise InvalidField("body", "The body is not a form in UTF-8.") from error
+
+    def _media_type(self) -> str:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
     def _bytes(self) -> bytes:
         text = self.body or ""
         try:
             return base64.b64decode(text, validate=True) if self.is_base64 else text.encode()
         except (UnicodeEncodeError, binascii.Error) as error:
             raise InvalidField("body", "The body is not JSON in UTF-8.") from error
+
+
+def _multipart(content_type: str, data: bytes) -> dict[str, str]:
+    """The fields of a form as in RFC 7578."""
+    message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + data)
+    return {
+        str(part.get_param("name", header="content-disposition")): bytes(
+            part.get_payload(decode=True) or b""
+        ).decode()
+        for part in message.walk()
+        if not part.is_multipart()
+    }
 
 
 def _no_constant(name: str) -> None:
@@ -134,6 +178,7 @@ def read(event: Mapping[str, Any]) -> Request:
         scopes=frozenset(str(authorizer.get("scopes", "")).split()),
         request_id=str(context.get("requestId", "")),
         base=base(context),
+        address=address(event),
     )
 
 
@@ -141,6 +186,16 @@ def base(context: Mapping[str, Any]) -> str:
     """What stands before `/v1` in the path that was asked: the stage, or what a custom domain maps it to; locally nothing."""
     path = str(context.get("path", "")) if context.get("domainName") else ""
     return path[: max(0, path.rfind("/v1/"))]
+
+
+def address(event: Mapping[str, Any]) -> str:
+    """Where the API was asked, of an event of the gateway: with the stage, or with what a custom domain maps it to."""
+    context = event.get("requestContext") or {}
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme = "http" if headers.get("x-forwarded-proto") == "http" else "https"
+    if domain := context.get("domainName"):
+        return f"{scheme}://{domain}{base(context)}"
+    return f"{scheme}://{headers.get('host', 'localhost')}"
 
 
 def route(request: Request, handlers: Mapping[tuple[str, str], Handler]) -> Response:

@@ -4,7 +4,7 @@ httpx and pydantic are imported here and nowhere below the functions, so that an
 
 One call has one wall deadline over connecting, sending and reading, which neither a slow drip nor a slow connect can stretch: the
 call runs as a coroutine that is cancelled when its time is up. All calls of a client, from however many threads, run on one event
-loop in a thread of its own, so they share its connections; nothing runs there between calls, so a container may be frozen then.
+loop (`loops`), so they share its connections.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import asyncio
 import hashlib
 import json
 import re
-import threading
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -23,8 +22,9 @@ import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from waybill import privacy, statuses
-from waybill.errors import REFUSALS, NoResult, NotSent, OutcomeUnknown, UnlistedCode
+from waybill.loops import Loop
 from waybill.model import Answer, Area, Eta, Event, Parcel, PredictedStop, Query, Route, event_id, instant
+from waybill.outcomes import REFUSALS, NoResult, NotSent, OutcomeUnknown, UnlistedCode
 
 if TYPE_CHECKING:
     from typing import Self
@@ -96,19 +96,14 @@ class Client:
             follow_redirects=False,
             trust_env=False,
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="kuaidi100", daemon=True)
-        self._thread.start()
+        self._loop = Loop("kuaidi100")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the connections; a call that is still in flight ends as OutcomeUnknown."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._loop.close(self._http.aclose)
 
     def query(self, query: Query, credentials: Credentials) -> Answer:
         """Ask once; never retries.
@@ -118,18 +113,11 @@ class Client:
             OutcomeUnknown: sent, and then no answer, no end of it, or one that nobody can read.
             Refused: the class of the returnCode.
         """
-        call = asyncio.run_coroutine_threadsafe(self._post(query, credentials), self._loop)
+        call = self._loop.start(self._post(query, credentials))
         try:
             return parse(call.result(), query)
         except CancelledError as error:
             raise OutcomeUnknown("the client was closed") from error
-
-    async def _close(self) -> None:
-        calls = asyncio.all_tasks() - {asyncio.current_task()}
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        await self._http.aclose()
 
     async def _post(self, query: Query, credentials: Credentials) -> bytes:
         param = to_param(query)
@@ -172,7 +160,16 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip() or None
 
 
+def _masked(value: object) -> str | None:
+    """As `_text`, without names and phone numbers: couriers write them where nobody expects them."""
+    text = _text(value)
+    return (privacy.mask(text) or None) if text else None
+
+
 _Text = Annotated[str | None, BeforeValidator(_text)]
+"""What is compared or read as a time or a number, and goes no further as it came."""
+_Masked = Annotated[str | None, BeforeValidator(_masked)]
+"""What is kept as it came."""
 
 
 class _Tolerant(BaseModel):
@@ -182,26 +179,26 @@ class _Tolerant(BaseModel):
 class _Row(_Tolerant):
     time: _Text = None
     ftime: _Text = None
-    context: _Text = None
-    statusCode: _Text = None  # noqa: N815 - the vendor's name
-    areaCode: _Text = None  # noqa: N815 - the vendor's name
-    areaName: _Text = None  # noqa: N815 - the vendor's name
+    context: _Masked = None
+    statusCode: _Masked = None  # noqa: N815 - the vendor's name
+    areaCode: _Masked = None  # noqa: N815 - the vendor's name
+    areaName: _Masked = None  # noqa: N815 - the vendor's name
     areaCenter: _Text = None  # noqa: N815 - the vendor's name
-    location: _Text = None
+    location: _Masked = None
 
 
 class _Place(_Tolerant):
-    number: _Text = None
-    name: _Text = None
+    number: _Masked = None
+    name: _Masked = None
 
 
 class _Stop(_Tolerant):
     arriveTime: _Text = None  # noqa: N815 - the vendor's name
     leaveTime: _Text = None  # noqa: N815 - the vendor's name
-    province: _Text = None
-    city: _Text = None
-    district: _Text = None
-    name: _Text = None
+    province: _Masked = None
+    city: _Masked = None
+    district: _Masked = None
+    name: _Masked = None
 
 
 def _list(value: object) -> list[object]:
@@ -216,14 +213,14 @@ class _Reply(_Tolerant):
     returnCode: _Text = None  # noqa: N815 - the vendor's name
     message: _Text = None
     status: _Text = None
-    state: _Text = None
+    state: _Masked = None
     nu: _Text = None
     data: Annotated[list[_Row], BeforeValidator(_list)] = []
     routeInfo: Annotated[dict[str, _Place], BeforeValidator(_places)] = {}  # noqa: N815 - the vendor's name
     arrivalTime: _Text = None  # noqa: N815 - the vendor's name
-    totalTime: _Text = None  # noqa: N815 - the vendor's name
-    remainTime: _Text = None  # noqa: N815 - the vendor's name
-    probability: _Text = None
+    totalTime: _Masked = None  # noqa: N815 - the vendor's name
+    remainTime: _Masked = None  # noqa: N815 - the vendor's name
+    probability: _Masked = None
     predictedRoute: Annotated[list[_Stop], BeforeValidator(_list)] = []  # noqa: N815 - the vendor's name
 
 
@@ -304,7 +301,7 @@ def _answer(reply: _Reply, query: Query) -> Answer:
 
 def _event(row: _Row, code: statuses.Code | None) -> Event:
     time, zone = _time(row.ftime) or _time(row.time) or _NO_TIME
-    text = privacy.mask(row.context or "")
+    text = row.context or ""
     return Event(
         id=event_id(time, text, row.statusCode),
         time=time,
@@ -313,7 +310,7 @@ def _event(row: _Row, code: statuses.Code | None) -> Event:
         code=row.statusCode,
         status=code.status if code else None,
         substatus=code.substatus if code else None,
-        location=privacy.mask(row.location) if row.location else None,
+        location=row.location,
         area=_area(row.areaCode, row.areaName, row.areaCenter),
     )
 
@@ -365,9 +362,7 @@ def _eta(reply: _Reply) -> Eta | None:
             PredictedStop(
                 arrives=_iso(stop.arriveTime),
                 leaves=_iso(stop.leaveTime),
-                name=privacy.mask(
-                    stop.name or " ".join(filter(None, (stop.province, stop.city, stop.district)))
-                ),
+                name=stop.name or " ".join(filter(None, (stop.province, stop.city, stop.district))),
             )
             for stop in reply.predictedRoute
         ),

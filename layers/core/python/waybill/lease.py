@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from waybill.billing import UNCHARGED, Charges
-from waybill.errors import DAY, MINUTE, NoResult, NotSent, OutcomeUnknown, UnlistedCode, UpstreamError
+from waybill.errors import DAY, MINUTE
+from waybill.outcomes import NoResult, NotSent, OutcomeUnknown, UnlistedCode, UpstreamError
 
 WINDOW: Final = DAY + MINUTE
 """A day, and a minute for clocks that differ."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.calls import CHINA, KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.errors import DAY, HOUR, MINUTE, StoreUnavailable
-from waybill.table import batch, served
+from waybill.table import batch, rows, served
 from waybill.tallies import Day, Entry, Line, day_of, hours_of, lines_of, packed, tally
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ class Ledger:
         Raises:
             StoreUnavailable: nobody has asked for so long that there is more to sum up than one reading may; the next one goes on.
         """
-        until = self._close(now, HOURS_OF_A_READING)
-        if until < self._closable(now):
-            raise StoreUnavailable("The calls of many days are being summed up. Ask again.", retry_after=1)
+        until = self._closed(now)
         begun = _midnight(until)
         open_days = self._by_hour(begun, until) | self._rows(_hours(until, now + 1))
         closed = [each for each in wanted if _start(each) < begun]
@@ -86,6 +84,24 @@ class Ledger:
                     }
                 )
         return found
+
+    def hours(self, count: int, now: float) -> dict[int, Mapping[Line, Count]]:
+        """The last `count` hours, the running one included, by when each began.
+
+        Raises:
+            StoreUnavailable: as `days`.
+        """
+        until = self._closed(now)
+        first = _hour(now) - (count - 1) * int(HOUR)
+        found = self._by_hour(first, until) | self._rows(_hours(max(first, until), now + 1))
+        return {at: found.get(at, {}) for at in _hours(first, now + 1)}
+
+    def _closed(self, now: float) -> int:
+        """Until when everything is summed up, after what was left undone."""
+        until = self._close(now, HOURS_OF_A_READING)
+        if until < self._closable(now):
+            raise StoreUnavailable("The calls of many days are being summed up. Ask again.", retry_after=1)
+        return until
 
     def _closable(self, now: float) -> int:
         """Until when everything is over and settled."""
@@ -162,19 +178,14 @@ class Ledger:
         return {at: tally(found) for at, found in entries.items()}
 
     def _shard(self, at: int, shard: int) -> list[Entry]:
-        query: Item = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": f"CALL#{hour_of(at)}#{shard}"}},
-            "ConsistentRead": True,
-        }
-        entries: list[Entry] = []
-        while True:
-            page = served(lambda: self._dynamodb.query(**query))
-            entries += map(_to_entry, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return entries
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        items = rows(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"CALL#{hour_of(at)}#{shard}"}},
+            ConsistentRead=True,
+        )
+        return [_to_entry(item) for item in items]
 
     def _get(self, wanted: Iterable[Item]) -> dict[tuple[str, str], Item]:
         """The items of these keys that there are, by the texts of their keys."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from threading import RLock
@@ -46,10 +47,17 @@ class _Read:
 class Lessons:
     """Reads and writes of one table. Any thread of a container may plan by it and add to it; one writes. `now` is service time."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table: str,
+        now: Callable[[], float],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._now = now
+        self._pause = pause
         self._read: dict[str, _Read] = {}
         self._stays: deque[tuple[str, Stay]] = deque()
         self._journeys: deque[tuple[int, float]] = deque()
@@ -114,7 +122,7 @@ class Lessons:
             actions += [
                 self._action(scope, leg, row.revisions[leg], told.get(leg, {})) for leg in sorted(legs)
             ]
-        if not transacted(self._dynamodb, actions, lambda _: None, TRIES):
+        if not transacted(self._dynamodb, actions, self._pause, TRIES):
             return False
         self._read.update(counted)
         return True

@@ -21,16 +21,15 @@ from waybill.calls import SCHEDULE
 from waybill.errors import (
     DAY,
     BudgetExhausted,
-    OutcomeUnknown,
     ServiceError,
     StoreUnavailable,
-    UpstreamError,
     UpstreamUnavailable,
     WaybillError,
 )
 from waybill.flights import Ticket
 from waybill.freshness import Ask, Fly, Guess, Known, Refuse, Serve
 from waybill.model import Answer, Parcel, Query
+from waybill.outcomes import OutcomeUnknown, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

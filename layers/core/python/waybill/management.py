@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from waybill import access, gateway, numbers, requests, shipment_fields, shipment_views
-from waybill.errors import InvalidField, RequestError, ServiceError
+from waybill.errors import InvalidField, RequestError, ServiceError, StoreUnavailable
 from waybill.gateway import Response
 from waybill.requests import Batch, NewShipment, ShipmentPatch, Successor
 from waybill.shipments import Registration
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SHIPMENT_BYTES: Final = 64 * 1024
 """Room for every text at its longest, in Chinese."""
 BATCH_BYTES: Final = 200 * 1024
+AWAY: Final = 2
+"""Of a batch, so many wait for a store that does not serve them, up to nine seconds each; the others would wait in vain."""
 _LONGEST_PART: Final = 64
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -72,7 +74,10 @@ class Management:
 
     def _registered_all(self, request: Request) -> Response:
         body = requests.parse(Batch, request.json_object(BATCH_BYTES))
-        made = [self._made(request.member, value) for value in body.shipments]
+        made: list[tuple[Shipment, bool] | WaybillError] = []
+        for value in body.shipments:
+            unserved = [each for each in made if isinstance(each, StoreUnavailable)]
+            made.append(unserved[-1] if len(unserved) >= AWAY else self._made(request.member, value))
         views = iter(
             self._views(request, [each[0] for each in made if isinstance(each, tuple)], written=True)
         )

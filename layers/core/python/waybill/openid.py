@@ -55,7 +55,7 @@ _SIGNATURES: Final = jwt.PyJWS(options={"enforce_minimum_key_length": True})
 
 
 def fetch(url: str) -> Json:
-    """A JSON object by GET, within about `TIMEOUT_SECONDS`. By urllib, which boto3 has loaded anyway.
+    """A JSON object by GET, within about `TIMEOUT_SECONDS`. By urllib, which botocore has loaded anyway.
 
     Raises:
         IssuerUnavailable: no answer in time, or another one.

@@ -3,29 +3,32 @@
 ::
 
     HISTORY                the merged parcel, compressed; written only with news
-    MILESTONE#<status>     one per birth, written once; from the second occurrence on MILESTONE#<status>#<n>
+    MILESTONE#<status>     one per birth; from the second occurrence on MILESTONE#<status>#<n>
+    NOTICE#...             `watches`
     PARCEL                 small, written with every look, under its revision; while it is followed it is in the index `due`
+    STALLED#<epoch>        one each time that the parcel turns out to have been quiet for too long
     TAG#..., WATCH#...     `watches`
 
 Row, history and births of one answer are written in one transaction, so that a milestone is there if and only if its parcel knows
-it. Only the row and the births are read by others than this module: the index by the dispatcher, the births by the table's stream.
+it. Milestones and stalls are born into the outbox. Only the row and the births are read by others than this module: the index by
+the dispatcher, the births by the table's stream.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from waybill import notifications, outbox
 from waybill.errors import DAY
 from waybill.model import PENDING, Milestone, Parcel
 from waybill.shipments import Link
-from waybill.table import TRANSACTION_ITEMS, as_number, batch, served, transacted
+from waybill.table import TRANSACTION_ITEMS, as_number, batch, rows, served, transacted
 from waybill.tracked import Dossier, Tracked, parcel_key, shard_of
-from waybill.watches import to_shipment
+from waybill.watches import to_shipment, watch_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 BIRTHS: Final = TRANSACTION_ITEMS - 10
-"""So many milestones are born in one transaction, beside the row and the history."""
+"""So many milestones are born in one transaction, beside row, history and stall: at most half of the 4 MB that it takes."""
 KEPT: Final = 180 * DAY
 """How long history and milestones outlive a change: a parcel is given up after 60 days of silence, its row 90 days later."""
 _PARCEL: Final = {"S": "PARCEL"}
@@ -58,23 +61,29 @@ class Parcels:
 
     def read(self, link: Link) -> Dossier:
         """The whole partition as it is now, in one request for all but the most watched parcels."""
-        dossier, start = Dossier(Parcel(link.courier, link.number)), Item()
-        while True:
-            answer = served(
-                functools.partial(
-                    self._dynamodb.query,
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk",
-                    ExpressionAttributeValues={":pk": {"S": parcel_key(link)}},
-                    ConsistentRead=True,
-                    **start,
-                )
-            )
-            for item in answer["Items"]:
-                dossier = _with(dossier, item)
-            if "LastEvaluatedKey" not in answer:
-                return dossier
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        dossier = Dossier(Parcel(link.courier, link.number))
+        for item in rows(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": parcel_key(link)}},
+            ConsistentRead=True,
+        ):
+            dossier = _with(dossier, item)
+        return dossier
+
+    def seen_by(self, member: str, order_id: str, link: Link) -> Dossier:
+        """The parcel's row and history, and one member's shipment of it if there is one, in one request."""
+        pk = {"S": parcel_key(link)}
+        keys = [
+            watch_key(member, order_id, link),
+            {"pk": pk, "sk": _PARCEL},
+            {"pk": pk, "sk": {"S": "HISTORY"}},
+        ]
+        dossier = Dossier(Parcel(link.courier, link.number))
+        for item in batch(self._dynamodb, self._table, keys):
+            dossier = _with(dossier, item)
+        return dossier
 
     def rows(self, links: Iterable[Link], *, consistent: bool = False) -> dict[Link, Tracked]:
         """The rows of those parcels that have one: a hundred in a request. `consistent` for who has just written."""
@@ -97,12 +106,14 @@ class Parcels:
         tracked: Tracked,
         parcel: Parcel | None = None,
         born: tuple[Milestone, ...] = (),
+        told: Parcel | None = None,
         *,
         now: float,
     ) -> Tracked | None:
         """The row as it was written, over the one that was seen; None if it has changed since, and nothing was written.
 
-        `parcel` is None where the history stays as it is. At most `BIRTHS` are born at once.
+        `parcel` is None where the history stays as it is. At most `BIRTHS` are born at once, of the answer `told`, or else of the
+        history. A followed parcel whose row says for the first time that it has stalled has that told, too.
         """
         if seen.tracked is None:
             raise AssertionError("a parcel is put on the schedule by who registers it")
@@ -124,21 +135,28 @@ class Parcels:
             actions.append(
                 {"Put": {"TableName": self._table, "Item": {"pk": key, "sk": {"S": "HISTORY"}, **history}}}
             )
+        after = parcel or seen.parcel
+        births = [
+            (milestone_key(each), _birth(each), notifications.of_milestone(told or after, each, now))
+            for each in born
+        ]
+        if tracked.stalled and not seen.tracked.stalled and tracked.next_at is not None:
+            births.append((f"STALLED#{round(now)}", {}, notifications.of_stall(after, now)))
         actions += [
             {
                 "Put": {
                     "TableName": self._table,
                     "Item": {
                         "pk": key,
-                        "sk": {"S": milestone_key(each)},
-                        **_birth(each),
-                        "born_at": as_number(now),
+                        "sk": {"S": sk},
+                        **item,
+                        **outbox.entry(notification, now),
                         "expires_at": expires,
                     },
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
             }
-            for each in born
+            for sk, item, notification in births
         ]
         return written if transacted(self._dynamodb, actions, self._pause) else None
 

@@ -6,20 +6,13 @@ number only. `0755-81234567`, `81234567` and `4567` are the same to a courier, a
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
 from waybill import fullwidth
 from waybill.errors import InvalidField
 
-_EXTENSION: Final = r"(?:\s*(?:-|,|#|转|轉|分机|ext\.?|x)\s*(?P<ext>\d{1,6}))?"
-_MOBILE: Final = re.compile(
-    r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + _EXTENSION, re.IGNORECASE | re.ASCII
-)
-_LANDLINE: Final = re.compile(
-    r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + _EXTENSION, re.IGNORECASE
-)
-_PLAIN: Final = re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)", re.ASCII)
 _ANY_EXTENSION: Final = r"(?: ?(?:[-,#Xx]|[Ee][Xx][Tt]\.?) ?"
 PATTERN: Final = (
     r"^(?:"
@@ -46,16 +39,30 @@ def tail(phone: str, field: str = "phone") -> str:
         raise InvalidField(field, _WANTED)
     if re.fullmatch(r"[0-9]{4}", text):
         return text
-    if mobile := _MOBILE.fullmatch(text):
+    mobiles, landlines, plain_numbers = _patterns()
+    if mobile := mobiles.fullmatch(text):
         extension = mobile["ext"]
         if extension and len(extension) != 4:
             raise InvalidField(field, _WANTED)
         return extension or _last_four(mobile["number"], field)
-    if landline := _LANDLINE.fullmatch(text):
+    if landline := landlines.fullmatch(text):
         return _last_four(landline["number"], field)
-    if plain := _PLAIN.fullmatch(text):
+    if plain := plain_numbers.fullmatch(text):
         return _last_four(plain["number"], field)
     raise InvalidField(field, _WANTED)
+
+
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Mobile, landline, and whatever else is one number. Most callers send no phone, so nobody waits for these at a cold start."""
+    extension = r"(?:\s*(?:-|,|#|转|轉|分机|ext\.?|x)\s*(?P<ext>\d{1,6}))?"
+    return (
+        re.compile(r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + extension, re.IGNORECASE | re.ASCII),
+        re.compile(
+            r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + extension, re.IGNORECASE
+        ),
+        re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)", re.ASCII),
+    )
 
 
 def _last_four(number: str, field: str) -> str:

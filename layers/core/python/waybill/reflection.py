@@ -40,7 +40,7 @@ class Reflection:
             StoreUnavailable: some copies are behind. They are mended when this is done again, or their members look.
         """
         for ship in list(ships)[:WATCHERS]:
-            if self._may_see(ship, known):
+            if sees(ship, known, self.tail_hash):
                 self.watches.change(ship, lambda stands: self._newer(stands, standing))
 
     def attend(self, ships: Iterable[Shipment], known: Known, standing: Standing) -> None:
@@ -57,7 +57,7 @@ class Reflection:
             return replace(stands, standing=seen, updated_at=self.now())
 
         for ship in list(ships)[:WATCHERS]:
-            if self._may_see(ship, known):
+            if sees(ship, known, self.tail_hash):
                 self.watches.change(ship, attended)
 
     def show(self, ship: Shipment, standing: Standing) -> Shipment:
@@ -98,17 +98,20 @@ class Reflection:
             return ship
 
     def _newer(self, stands: Shipment, standing: Standing) -> Shipment | None:
-        if stands.standing.as_of >= standing.as_of or stands.standing.same_as(standing):
+        if stands.standing.as_of >= standing.as_of:
             return None
+        if stands.standing.same_as(standing):
+            return None if stands.overseen else replace(stands, standing=standing)
         return replace(stands, standing=standing, updated_at=self.now())
 
-    def _may_see(self, ship: Shipment, known: Known) -> bool:
-        """A parcel bound to a phone shows itself only where the member has shown the right tail, among few."""
-        if not known.phone_bound:
-            return True
-        tail = ship.registration.tail
-        if tail is None:
-            return False
-        ask = Ask(ship.member, self.tail_hash(ship.courier, ship.number, tail), phone_bound=True)
-        verdict = known.tails.get(ask.tail or "")
-        return verdict is not None and verdict.verdict == "verified" and freshness.presented(known, ask)
+
+def sees(ship: Shipment, known: Known, tail_hash: Callable[[str, str, str], str]) -> bool:
+    """A parcel bound to a phone shows itself only where the member has shown the right tail, among few."""
+    if not known.phone_bound:
+        return True
+    tail = ship.registration.tail
+    if tail is None:
+        return False
+    ask = Ask(ship.member, tail_hash(ship.courier, ship.number, tail), phone_bound=True)
+    verdict = known.tails.get(ask.tail or "")
+    return verdict is not None and verdict.verdict == "verified" and freshness.presented(known, ask)

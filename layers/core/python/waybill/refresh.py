@@ -5,8 +5,8 @@
     read --not due--> done                          a message that came twice, or too late
       |--known already, but not written down-->     followed, without a call
       |--planned anew: over, or later-->            written, without a call
-      '--lookup--> answer --> followed
-            '--> none --> later, or paused until somebody names a phone number
+      '--lane--> lookup --> answer --> followed
+                        '--> none --> later, or paused until somebody names a phone number
 
 The dispatcher holds a parcel back while this runs; should it die, the parcel comes due again.
 """
@@ -23,22 +23,17 @@ from waybill.errors import (
     HOUR,
     MINUTE,
     BudgetExhausted,
-    CompanyNotFound,
-    NoResult,
-    OutcomeUnknown,
     PhoneMismatch,
     PhoneRequired,
     RequestError,
-    ServerBusy,
-    ServerFault,
     ServiceError,
     StoreUnavailable,
-    UnlistedCode,
     UpstreamUnknown,
 )
 from waybill.following import stopped
 from waybill.freshness import Known
 from waybill.lookup import Wanted
+from waybill.outcomes import CompanyNotFound, NoResult, OutcomeUnknown, ServerBusy, ServerFault, UnlistedCode
 from waybill.shipments import Standing
 
 if TYPE_CHECKING:
@@ -46,6 +41,7 @@ if TYPE_CHECKING:
 
     from waybill.couriers import Courier
     from waybill.following import Following
+    from waybill.lanes import Lanes
     from waybill.lookup import Found, Lookup, Store
     from waybill.parcels import Parcels
     from waybill.shipments import Link, Shipment
@@ -75,6 +71,7 @@ class Refresh:
     store: Store
     lookup: Lookup
     following: Following
+    lanes: Lanes
     tail_hash: Callable[[str, str, str], str]
     now: Callable[[], float]
 
@@ -82,8 +79,9 @@ class Refresh:
         """Look at the parcel, if it is due.
 
         Raises:
-            StoreUnavailable: try again.
+            StoreUnavailable, OutOfTime: try again.
         """
+        self.lanes.demand_time()
         seen = self.parcels.read(link)
         tracked = self._due(seen)
         if tracked is None:
@@ -129,7 +127,8 @@ class Refresh:
         )
         answers: list[Known] = []
         try:
-            found = replace(self.lookup, on_known=answers.append).track(wanted, known)
+            with self.lanes.one():
+                found = replace(self.lookup, on_known=answers.append).track(wanted, known)
         except StoreUnavailable:
             raise
         except (PhoneRequired, PhoneMismatch):

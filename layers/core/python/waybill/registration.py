@@ -217,6 +217,10 @@ class Shipments:
             ),
         )
 
+    def unshare(self, which: Which) -> None:
+        """End all links to the parcel's page that were made of the shipment."""
+        self._change(which, lambda ship: replace(ship, share_generation=ship.share_generation + 1))
+
     def _change(self, which: Which, how: Callable[[Shipment], Shipment | None]) -> Shipment:
         ship = self.watches.change(self.one(which), how)
         if ship is None:

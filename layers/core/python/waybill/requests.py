@@ -5,7 +5,7 @@ Texts are trimmed, unknown fields are refused, and every bound is one that keeps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,10 +19,10 @@ from pydantic import (
 
 from waybill import numbers, phones, statuses
 from waybill.errors import InvalidBody, InvalidField
-from waybill.shipments import ORDER_ID, RESERVED_ORDER_ID, TAG
+from waybill.shipments import EMAIL, ORDER_ID, RESERVED_ORDER_ID, STALLED, TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pydantic.config import JsonDict
 
@@ -30,6 +30,8 @@ BATCH_LIMIT: Final = 100
 METADATA_LIMIT: Final = 20
 FAULTS_TOLD: Final = 20
 """A body of nothing but faults makes no huge answer."""
+MAILED: Final = (*statuses.NAMES, STALLED)
+"""What a shipment's `notify` may name."""
 _TEXT_TOLD: Final = 100
 """So many characters of a field's name or value are given back."""
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,24 +51,32 @@ def _by(parse: Callable[[str], str]) -> BeforeValidator:
     return BeforeValidator(parsed)
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(_whole)
+"""Of an integer: to JSON Schema 7.0 is one (2020-12, core, section 6.3), and some clients write it so."""
+
+
 def _not_reserved(order_id: str) -> str:
     if order_id == RESERVED_ORDER_ID:
         raise ValueError("This word names a path of the API; choose another id.")
     return order_id
 
 
-def _distinct(values: list[str]) -> list[str]:
+def distinct(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
         raise ValueError("Name each only once.")
     return values
 
 
 def _known_events(values: list[str]) -> list[str]:
-    if values != ["*"] and (unknown := sorted(set(values) - statuses.NAMES.keys())):
+    if values != ["*"] and (unknown := sorted(set(values) - set(MAILED))):
         raise ValueError(
-            f"Unknown: {_short(', '.join(unknown))}. The events are the statuses of GET /v1/statuses, or * alone."
+            f"Unknown: {_short(', '.join(unknown))}. The events are the statuses of GET /v1/statuses and {STALLED}, or * alone."
         )
-    return _distinct(values)
+    return distinct(values)
 
 
 _NOT_BLANK: Final[JsonDict] = {"pattern": r"\S"}
@@ -124,7 +134,7 @@ Tag = Annotated[
     ),
 ]
 Tags = Annotated[
-    list[Tag], Field(max_length=10, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)
+    list[Tag], Field(max_length=10, json_schema_extra={"uniqueItems": True}), AfterValidator(distinct)
 ]
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 MetadataText = Annotated[str, Field(max_length=500)]
@@ -133,26 +143,27 @@ MetadataText = Annotated[str, Field(max_length=500)]
 _NAMED_KEYS: Final[JsonDict] = {"additionalProperties": False}
 _EVENTS: Final[JsonDict] = {
     "type": "array",
-    "items": {"enum": list(statuses.NAMES)},
+    "items": {"enum": list(MAILED)},
     "minItems": 1,
     "uniqueItems": True,
 }
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True
     )
 
 
-class Notify(_Body):
+class Notify(Body):
     """Whom to tell of what happens to the parcel."""
 
     email: Annotated[
         str,
         Field(
             max_length=254,
-            pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+            pattern=EMAIL,
+            description="An e-mail address, as someone@example.com.",
             examples=["someone@example.com"],
         ),
     ]
@@ -165,11 +176,11 @@ class Notify(_Body):
         "delivered",
         "exception",
     ]
-    """Statuses to tell of, or `["*"]` for all."""
+    """Statuses to tell of, `stalled` for a parcel that is quiet for too long, or `["*"]` for all."""
     lang: Lang | None = None
 
 
-class _Registration(_Body):
+class _Registration(Body):
     phone: Phone | None = None
     from_: Place | None = Field(default=None, alias="from")
     """Where the parcel starts, for the forecast."""
@@ -208,7 +219,7 @@ class ShipmentPatch(_Registration):
     ) = None
 
 
-class Successor(_Body):
+class Successor(Body):
     """The number under which another courier carries a forwarded parcel on."""
 
     tracking_number: TrackingNumber
@@ -216,7 +227,13 @@ class Successor(_Body):
     phone: Phone | None = None
 
 
-class Batch(_Body):
+class NewShare(Body):
+    """How long a link to a parcel's page works."""
+
+    days: Annotated[int, Field(ge=1, le=365), WHOLE] = 30
+
+
+class Batch(Body):
     """Up to 100 shipments; each is registered or refused by itself."""
 
     shipments: Annotated[
@@ -248,11 +265,24 @@ def _short(text: str) -> str:
 
 
 def _words(model: type[BaseModel], error: Any) -> str:
-    """Pydantic's own words, but for a pattern, which the field's description tells better."""
+    """Pydantic's own words, but for a pattern, which the field's description tells better, and for a class of ours."""
     message: str = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch" and len(error["loc"]) == 1:
-        field = model.model_fields.get(str(error["loc"][0]))
-        return (field.description if field else None) or message
+    if error["type"] == "string_pattern_mismatch":
+        message = _description(model, error["loc"]) or message
+    if error["type"] == "model_type":
+        return "Give it as an object: {...}."
     if error["type"] == "extra_forbidden":
         return "There is no such field here."
     return message if message.endswith(".") else f"{message}."
+
+
+def _description(model: type[BaseModel], loc: Sequence[int | str]) -> str | None:
+    """What a model, or one within it, says of the field at a place."""
+    name, *rest = loc
+    field = {each.alias or key: each for key, each in model.model_fields.items()}.get(str(name))
+    if field is None or not rest:
+        return field.description if field else None
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return _description(kind, rest)
+    return None

@@ -11,6 +11,7 @@ from waybill.budgets import Limits
 from waybill.clock import Clock
 from waybill.errors import ConfigurationError
 from waybill.lease import Rules
+from waybill.operation_fields import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,11 +148,15 @@ class QuerySettings:
 
 @dataclass(frozen=True, slots=True)
 class DispatchSettings:
-    """What the dispatch runs with. `refresh_queue` is a URL."""
+    """What the dispatch runs with. Queues are URLs, the topic is an ARN."""
 
     cache_table: str
     tracking_table: str
     refresh_queue: str
+    notification_topic: str
+    fanout_queue: str
+    webhook_queue: str
+    mail_queue: str
     clock: Clock
 
     @classmethod
@@ -166,17 +171,64 @@ class DispatchSettings:
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
             refresh_queue=env.text("REFRESH_QUEUE"),
+            notification_topic=env.text("NOTIFICATION_TOPIC"),
+            fanout_queue=env.text("FANOUT_QUEUE"),
+            webhook_queue=env.text("WEBHOOK_QUEUE"),
+            mail_queue=env.text("MAIL_QUEUE"),
             clock=env.clock(),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ManageSettings:
-    """What the manage function runs with."""
+    """What the manage function runs with. Queues are URLs; `webhook_loopback`: webhooks may lead to this machine, also by http.
+
+    No `public_base_url`: links lead to where the API was asked.
+    """
 
     cache_table: str
     tracking_table: str
+    fanout_queue: str
+    webhook_queue: str
+    webhook_key_secret: str
+    webhook_loopback: bool
     lang: Lang
+    limits: Limits
+    clock: Clock
+    cors_origin: str
+    public_base_url: str
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(
+            cache_table=env.text("CACHE_TABLE"),
+            tracking_table=env.text("TRACKING_TABLE"),
+            fanout_queue=env.text("FANOUT_QUEUE"),
+            webhook_queue=env.text("WEBHOOK_QUEUE"),
+            webhook_key_secret=env.text("WEBHOOK_KEY_SECRET"),
+            webhook_loopback=env.optional("WEBHOOK_LOOPBACK") == "true",
+            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            limits=env.limits(),
+            clock=env.clock(),
+            cors_origin=env.optional("CORS_ORIGIN"),
+            public_base_url=env.optional("PUBLIC_BASE_URL").rstrip("/"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSettings:
+    """What the operator function runs with. `queues` are the URLs of each queue and of its dead letters, by its name."""
+
+    cache_table: str
+    tracking_table: str
+    kuaidi100_secret: str
+    queues: Mapping[str, tuple[str, str]]
     limits: Limits
     clock: Clock
     cors_origin: str
@@ -192,7 +244,11 @@ class ManageSettings:
         return cls(
             cache_table=env.text("CACHE_TABLE"),
             tracking_table=env.text("TRACKING_TABLE"),
-            lang=cast("Lang", env.choice("UPSTREAM_LANG", "zh", "en")),
+            kuaidi100_secret=env.text("KUAIDI100_SECRET"),
+            queues={
+                name: (env.text(f"{variable}_QUEUE"), env.text(f"{variable}_DEAD_LETTERS"))
+                for name, variable in ((each, each.upper().replace("-", "_")) for each in QUEUES)
+            },
             limits=env.limits(),
             clock=env.clock(),
             cors_origin=env.optional("CORS_ORIGIN"),
@@ -221,6 +277,24 @@ class AuthorizerSettings:
             default_usage_key=env.optional("DEFAULT_USAGE_KEY"),
             issuer=_issuer(env) if env.optional("JWT_ISSUER") else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the function runs with that shows parcels to whoever has a link to them."""
+
+    tracking_table: str
+    clock: Clock
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Settings from the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or impossible.
+        """
+        env = Environment(variables)
+        return cls(tracking_table=env.text("TRACKING_TABLE"), clock=env.clock())
 
 
 def _issuer(env: Environment) -> Issuer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from waybill import fields, numbers, statuses
 from waybill.errors import InvalidField, TrackingNumberRequired
-from waybill.fields import Optional, Required
+from waybill.fields import Optional, Required, whole
 from waybill.registration import Filters, Which
 from waybill.shipments import ORDER_ID, TAG
 
@@ -88,21 +88,20 @@ def _truth(text: str, name: str) -> bool:
     return text == "true"
 
 
-def _moment(text: str, name: str) -> float:
+def moment(text: str, name: str) -> float:
+    """A time of RFC 3339 with its zone, in epoch seconds.
+
+    Raises:
+        InvalidField: not one.
+    """
     try:
         # A plus sign in a query string is a space once it is decoded.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        found = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is None or found.tzinfo is None:
         raise InvalidField(name, "Say when, and where that is, as 2026-01-31T09:00:00Z (RFC 3339).")
-    return max(0.0, (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-
-
-def _limit(text: str, name: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_PAGE:
-        raise InvalidField(name, f"A page has 1 to {LONGEST_PAGE} shipments.")
-    return int(text)
+    return max(0.0, (found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
 ORDER: Final = Required(
@@ -172,7 +171,7 @@ ATTENTION: Final = Optional(
 UPDATED_SINCE: Final = Optional(
     name="updated_since",
     place="query",
-    parse=_moment,
+    parse=moment,
     schema={"type": "string", "format": "date-time"},
     description="Only shipments that changed since, the least recently changed first.",
     example="2026-03-01T09:00:00Z",
@@ -180,7 +179,7 @@ UPDATED_SINCE: Final = Optional(
 LIMIT: Final = Optional(
     name="limit",
     place="query",
-    parse=_limit,
+    parse=whole(1, LONGEST_PAGE, f"A page has 1 to {LONGEST_PAGE} shipments."),
     schema={"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": PAGE},
     description="How many at most.",
     example=20,

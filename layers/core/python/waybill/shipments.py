@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ORDER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,63}$"
 TAG: Final = r"^[^\x00-\x20\x7f-\xa0\s#](?:[^\x00-\x1f#]{0,30}[^\x00-\x20\x7f-\xa0\s#])?$"
+EMAIL: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 RESERVED_ORDER_ID: Final = "batch"
 """What `/v1/shipments/{order_id}` could not tell from another path."""
 FORWARDED: Final = "handed_to_other_carrier"
@@ -92,6 +93,9 @@ class Shipment:
     """A parcel of a member's order. Times are epoch seconds of service time; `revision` counts every write.
 
     `armed`: the parcel was put on the schedule for it; what was registered before there was a schedule is so at its next look.
+    `share_generation` counts how often its links were revoked.
+    `overseen`: where it needs attention, an operator finds it among those of all members; what needed it before there was such an
+    index is so at its parcel's next answer.
     """
 
     member: str
@@ -108,6 +112,8 @@ class Shipment:
     successor: Link | None = None
     revision: int = 1
     armed: bool = True
+    share_generation: int = 0
+    overseen: bool = True
 
     @property
     def id(self) -> str:

@@ -17,13 +17,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from waybill import notifications, outbox
 from waybill.billing import Charges
 from waybill.budgets import SHARDS
 from waybill.calls import KEEP_ROWS, ROW_SHARDS, hour_of
 from waybill.circuit import Circuit
-from waybill.errors import DAY, BudgetExhausted, CircuitOpen, NotSent, StoreUnavailable
+from waybill.errors import DAY, BudgetExhausted, CircuitOpen, StoreUnavailable
 from waybill.lease import Lease
-from waybill.table import as_number, back_off, served
+from waybill.outcomes import NotSent
+from waybill.table import PASSING, as_number, back_off, served, transacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +132,7 @@ class Slots:
                 (budget, self._other_shard(budget, shard, reason["Code"], call))
                 for (budget, shard), reason in zip(shards, reasons[2:], strict=False)
             ]
-            if any(reason["Code"] == "TransactionConflict" for reason in reasons):
+            if any(reason["Code"] in PASSING for reason in reasons):
                 stands = self.lease(call.courier, call.number)
                 if stands != standing:
                     return (slot, None) if stands == wanted else (None, stands)
@@ -162,14 +164,22 @@ class Slots:
             self._spending.look(budget, shard, slot.call.at)
 
     def open_circuit(self, circuit: Circuit) -> bool:
-        """Open the circuit for all functions; whether it was closed."""
-        return self._written(
-            lambda: self._dynamodb.put_item(
-                TableName=self._cache,
-                Item=_circuit_item(circuit),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+        """Open the circuit for all functions; whether it was closed, and if so that is told."""
+        told = outbox.entry(notifications.of_circuit(circuit), circuit.opened_at)
+        notice = outbox.notice(
+            f"CIRCUIT#{round(circuit.opened_at * 1000)}", "opened", told, circuit.opened_at
         )
+        actions: list[Any] = [
+            {
+                "Put": {
+                    "TableName": self._cache,
+                    "Item": _circuit_item(circuit),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            },
+            {"Put": {"TableName": self._tracking, "Item": notice}},
+        ]
+        return transacted(self._dynamodb, actions, self._pause, ROUNDS)
 
     def close_circuit(self, holder: str) -> bool:
         """Close it, after the probe of this holder; whether it was that one's to close."""
@@ -188,7 +198,7 @@ class Slots:
 
     def _other_shard(self, budget: Budget, shard: int, reason: str, call: Call) -> int:
         """Where to take from after a refusal: where others are not, or something is left; the same where it was not the reason."""
-        if reason == "TransactionConflict":
+        if reason in PASSING:
             return (shard + 1) % SHARDS
         return self._shard_with_rest(budget, call) if reason == "ConditionalCheckFailed" else shard
 

@@ -1,10 +1,14 @@
-"""Counters of budgets in the Tracking table, `BUDGET#<period>#<scope>#<shard>`, and the marks that warnings leave beside them."""
+"""Counters of budgets in the Tracking table, `BUDGET#<period>#<scope>#<shard>`, and the marks that warnings leave beside them.
+
+A mark is born into the outbox, so that whoever is to hear of it does.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
+from waybill import notifications, outbox
 from waybill.budgets import SHARDS, WARNED_AT
 from waybill.errors import DAY, StoreUnavailable
 from waybill.table import as_number, batch, served
@@ -98,6 +102,7 @@ class Spending:
             "sk": {"S": f"WARNED#{percent:03}"},
             "at": as_number(now),
             "limit": as_number(budget.limit),
+            **outbox.entry(notifications.of_budget(budget, percent, now), now),
             "expires_at": as_number(int(now + KEEP)),
         }
         try:

@@ -22,6 +22,8 @@ TRANSACTION_ITEMS: Final = 100
 """More writes than these are no transaction."""
 
 CONFLICTS: Final = 20
+_CHANCE: Final = random.SystemRandom()
+"""Asks the system each time: processes that start from one snapshot would all wait as long with a generator of their own."""
 _FIRST_PAUSE: Final = 0.02
 LAST_PAUSE: Final = 0.8
 """Whoever meets another transaction waits up to these seconds, growing; 500 on one item are through in a few seconds."""
@@ -29,6 +31,9 @@ LAST_PAUSE: Final = 0.8
 BATCH: Final = 100
 """More items than these are not read in one request."""
 _ROUNDS: Final = 8
+
+PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Why DynamoDB cancels a transaction that it may well take in a moment; it gives one reason for each of the items."""
 
 _BY_CONDITION: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 
@@ -71,6 +76,21 @@ def batch(
             raise StoreUnavailable("Waybill's own store is busy. Ask again in a moment.", retry_after=2)
 
 
+def rows(dynamodb: DynamoDBClient, **asked: Any) -> Iterator[Item]:
+    """All items of a query, page after page as they are wanted.
+
+    Raises:
+        StoreUnavailable: DynamoDB did not serve it.
+    """
+    start: Item = {}
+    while True:
+        answer: Any = served(functools.partial(dynamodb.query, **asked, **start))
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
 def as_number(value: float) -> Item:
     """A whole number as it is, any other to the millisecond, so that a time is the same when read back."""
     return {"N": str(value) if isinstance(value, int) else repr(round(value, 3))}
@@ -78,7 +98,7 @@ def as_number(value: float) -> Item:
 
 def back_off(round_: int, longest: float) -> float:
     """Wall seconds to wait after the `round_`-th meeting (from 0) of two transactions: random, up to twice as long each time."""
-    return random.uniform(0, min(_FIRST_PAUSE * 2**round_, longest))  # noqa: S311 - spreads load, keeps no secret
+    return _CHANCE.uniform(0, min(_FIRST_PAUSE * 2**round_, longest))
 
 
 def transacted(
@@ -86,8 +106,8 @@ def transacted(
 ) -> bool:
     """Whether all of this was written; False where a condition does not hold.
 
-    DynamoDB cancels a transaction that meets another one on an item, and no client library tries it again: here it is, after a
-    pause of random length.
+    DynamoDB cancels a transaction that meets another one on an item, or of which an item is throttled, and no client library tries
+    it again: here it is, after a pause of random length.
 
     Raises:
         StoreUnavailable: DynamoDB did not serve it, or others kept writing the same items.
@@ -97,7 +117,7 @@ def transacted(
             served(lambda: dynamodb.transact_write_items(TransactItems=actions))
         except dynamodb.exceptions.TransactionCanceledException as error:
             codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if "TransactionConflict" not in codes or "ConditionalCheckFailed" in codes:
+            if "ConditionalCheckFailed" in codes or not codes & PASSING:
                 return False
             pause(back_off(round_, LAST_PAUSE))
         else:

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from waybill.errors import NoResult, NotSent, OutcomeUnknown
+from waybill.outcomes import NoResult, NotSent, OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

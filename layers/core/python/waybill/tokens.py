@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waybill.access import Grant, Token
 from waybill.errors import DAY, TokenChanged
-from waybill.table import served
+from waybill.table import rows, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,19 +96,14 @@ class Tokens:
     def registered(self, member: str | None = None) -> Iterator[Token]:
         """Every token that is known of, or those of one member, by member."""
         prefix = f"TOKEN#{_escaped(member)}#" if member is not None else "TOKEN#"
-        query: Item = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :register AND begins_with(sk, :prefix)",
-            "ExpressionAttributeValues": {":register": {"S": _REGISTER}, ":prefix": {"S": prefix}},
-            "ConsistentRead": True,
-        }
-        while True:
-            page = served(lambda: self._dynamodb.query(**query))
-            for item in page["Items"]:
-                yield _to_token(item)
-            if "LastEvaluatedKey" not in page:
-                return
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        items = rows(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :register AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":register": {"S": _REGISTER}, ":prefix": {"S": prefix}},
+            ConsistentRead=True,
+        )
+        return map(_to_token, items)
 
     def by_id(self, token_id: str) -> Token | None:
         return next((token for token in self.registered() if token.id == token_id), None)

@@ -3,7 +3,8 @@
 Every question has an index whose key begins with the member, so that nobody reaches another's. An index is behind its table by
 moments; whatever is about to be changed is read from the table itself. Rows of tags, `TAG#<member>#<order id>#<tag>`, only name
 their shipment. Shipment and tags change in one transaction, under the revision that the caller saw; a new shipment puts its parcel
-on the schedule in the same one, and so does one with another phone number or language.
+on the schedule in the same one, and so does one with another phone number or language. When a shipment first shows where its parcel
+is, the same transaction puts `NOTICE#<member>#<order id>` into the outbox: its member is told the newest that happened before.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from waybill import concern, outbox
 from waybill.errors import StoreUnavailable
 from waybill.shipments import Link, Registration, Shipment, Standing
-from waybill.table import batch, served, transacted
+from waybill.table import as_number, batch, served, transacted
 from waybill.tracked import FIRST_LOOK, parcel_key, shard_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -84,7 +86,7 @@ class Watches:
     def get(self, member: str, order_id: str, link: Link) -> Shipment | None:
         answer = served(
             lambda: self._dynamodb.get_item(
-                TableName=self._table, Key=_key(member, order_id, link), ConsistentRead=True
+                TableName=self._table, Key=watch_key(member, order_id, link), ConsistentRead=True
             )
         )
         return to_shipment(answer["Item"]) if "Item" in answer else None
@@ -136,6 +138,11 @@ class Watches:
         places = [_place(item, index) for item in answer["Items"]]
         ships = self._read_all(member, places) if index is TAGS else map(to_shipment, answer["Items"])
         return Page(list(zip(places, ships, strict=True)), "LastEvaluatedKey" in answer)
+
+    def of_keys(self, keys: Iterable[tuple[str, str]]) -> list[Shipment]:
+        """The shipments of any members under these keys of the table, in any order; those that are gone are left out."""
+        wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
+        return [to_shipment(item) for item in batch(self._dynamodb, self._table, wanted)]
 
     def _first(self, index: Index, member: str, value: str) -> list[Shipment]:
         return [ship for _, ship in self.page(index, member, value, limit=PARCELS_PER_ORDER).rows if ship]
@@ -195,6 +202,9 @@ class Watches:
         actions += self._tag_actions(before, after)
         if after and _arms(before, after):
             actions.append({"Update": arming(self._table, after.link, after.updated_at)})
+        if after and _shows(before, after):
+            notice = outbox.backfill(after, after.updated_at)
+            actions.append({"Put": {"TableName": self._table, "Item": notice}})
         return transacted(self._dynamodb, actions, self._pause)
 
     def _tag_actions(self, before: Shipment | None, after: Shipment | None) -> list[Any]:
@@ -209,7 +219,7 @@ class Watches:
         ]
 
     def _read_all(self, member: str, places: list[Place]) -> list[Shipment | None]:
-        keys = [_key(member, each.order_id, Link(each.courier, each.number)) for each in places]
+        keys = [watch_key(member, each.order_id, Link(each.courier, each.number)) for each in places]
         ships = map(to_shipment, batch(self._dynamodb, self._table, keys))
         found = {(ship.order_id, parcel_key(ship.link)): ship for ship in ships}
         return [found.get((each.order_id, parcel_key(Link(each.courier, each.number)))) for each in places]
@@ -227,6 +237,12 @@ def _arms(before: Shipment | None, after: Shipment) -> bool:
         return True
     said, says = before.registration, after.registration
     return (said.tail, said.lang) != (says.tail, says.lang)
+
+
+def _shows(before: Shipment | None, after: Shipment) -> bool:
+    """Whether the shipment first shows something by this change, to a member who is not done with it."""
+    shown = before is not None and before.standing.as_of > 0
+    return after.standing.as_of > 0 and not shown and after.completed_at is None
 
 
 def arming(table: str, link: Link, now: float) -> Any:
@@ -253,12 +269,12 @@ def arming(table: str, link: Link, now: float) -> Any:
     }
 
 
-def _key(member: str, order_id: str, link: Link) -> Item:
+def watch_key(member: str, order_id: str, link: Link) -> Item:
     return {"pk": {"S": parcel_key(link)}, "sk": {"S": f"WATCH#{member}#{order_id}"}}
 
 
 def _key_of(ship: Shipment) -> Item:
-    return _key(ship.member, ship.order_id, ship.link)
+    return watch_key(ship.member, ship.order_id, ship.link)
 
 
 def _tag_key(ship: Shipment, tag: str) -> Item:
@@ -319,8 +335,12 @@ def _to_item(ship: Shipment) -> Item:
     }
     if standing.attention:
         item["by_attention"] = {"S": _index_key(ship.member, "")}
+        if ship.completed_at is None:
+            item |= concern.shared(concern.SHIPMENT, ship.id, ship.updated_at)
     if ship.armed:
         item["armed"] = {"BOOL": True}
+    if ship.share_generation:
+        item["share_generation"] = as_number(ship.share_generation)
     if ship.completed_at is not None:
         item["completed_at"] = _number(ship.completed_at)
     return item
@@ -345,6 +365,8 @@ def to_shipment(item: Item) -> Shipment:
         successor=successor,
         revision=int(item["revision"]["N"]),
         armed="armed" in item,
+        share_generation=int(item.get("share_generation", {}).get("N", 0)),
+        overseen="concern" in item or "by_attention" not in item or completed is not None,
     )
 
 

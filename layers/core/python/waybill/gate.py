@@ -1,0 +1,187 @@
+"""The gate before slow endpoints, in the Cache table: a dead or slow one has few of the workers and delays nobody else.
+
+A webhook begins slow, and is quick from its first quick answer on. Quick ones pass without a gate. As soon as a try of a quick one
+has waited for PATIENCE it is slow again, while that try still waits, so that what comes after it meets the gate::
+
+    quick     post post post po............st            |
+    slow                       ^ marked slow             | quick answer: quick again
+    places                       [try.....][try..]       [probe]
+                                   [try.........x time-out
+    shut                                        |<--5 s-->|     then 10 s, 20 s, ... 5 min, for one probe each
+
+A place is taken by one conditional write and has an end, so a worker that dies gives it back. Whoever finds none is put off, which
+is no try: the longer it has waited, the longer it is put off, so that a thousand that wait cost little, and the next is never far.
+Times here are wall time: what is slow is a socket.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from waybill.table import as_number, served
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+FEWEST: Final = 2
+"""Tries at a time, over all workers, of a slow webhook that has not answered yet."""
+MOST: Final = 20
+"""Of one that has."""
+TRIES: Final = 4
+"""Places that are tried to take: those that meet at a gate may choose the same one."""
+HELD: Final = 20.0
+"""Seconds after which a place is free again whatever became of its holder: longer than a try's deadline."""
+QUICK: Final = 1.0
+"""An answer within so many seconds makes a slow webhook quick."""
+FIRST_SHUT: Final = 5.0
+LONGEST_SHUT: Final = 300.0
+FIRST_PUT_OFF: Final = 5.0
+LONGEST_PUT_OFF: Final = 1800.0
+KEPT: Final = 24 * 3600
+"""Seconds after its last use that a gate's item is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place, held until `until`, after so many `timeouts` in a row. `number` None: that of a quick webhook, which has no gate."""
+
+    webhook: str
+    number: int | None = None
+    until: float = 0.0
+    timeouts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """There is no place, and none before `shut_until` if that is in the future."""
+
+    shut_until: float = 0.0
+
+
+def shut_for(timeouts: int) -> float:
+    """Seconds for which the gate is shut after so many time-outs in a row."""
+    return float(min(FIRST_SHUT * 2 ** min(timeouts - 1, 16), LONGEST_SHUT))
+
+
+def put_off(full: Full, waited: float, now: float, chance: float) -> float:
+    """Seconds until somebody that found no place, and has waited for `waited` seconds, comes back. `chance` is from [0, 1)."""
+    longest = min(max(FIRST_PUT_OFF, waited), LONGEST_PUT_OFF)
+    return max(0.0, full.shut_until - now) + longest * (0.5 + chance / 2)
+
+
+class Gates:
+    """`GATE#<webhook>`: `place_0`, ... (until when each is held), `answered` since the last of `timeouts`, `shut_until`.
+
+    Every method raises StoreUnavailable when DynamoDB does not serve it.
+    """
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def enter(self, webhook: str, now: float) -> Place | Full:
+        """A place at a slow webhook. While it has timed out last, there is one only: the probe's."""
+        number, shut_until = random.randrange(FEWEST), 0.0  # noqa: S311 - spreads those who meet, keeps no secret
+        for _ in range(TRIES):
+            taken = self._take(webhook, number, now)
+            if isinstance(taken, Place):
+                return taken
+            shut_until = _number(taken, "shut_until")
+            free = [each for each in range(_places(taken)) if _number(taken, f"place_{each}") <= now]
+            if shut_until > now or not free:
+                break
+            number = random.choice(free)  # noqa: S311 - as above
+        return Full(shut_until)
+
+    def leave(self, place: Place, now: float, *, timed_out: bool | None) -> None:
+        """Give a place back. `timed_out` is what its try came to, or None where nothing is known of it."""
+        if timed_out:
+            self._shut(place, now)
+        if place.number is None:
+            return
+        name = f"place_{place.number}"
+        values = {":mine": as_number(place.until)}
+        update = f"REMOVE {name}"
+        if timed_out is False:
+            update += ", timeouts, shut_until ADD answered :one"
+            values[":one"] = {"N": "1"}
+        try:
+            served(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(place.webhook),
+                    UpdateExpression=update,
+                    ConditionExpression=f"{name} = :mine",
+                    ExpressionAttributeValues=values,
+                )
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def _take(self, webhook: str, number: int, now: float) -> Place | Item:
+        """The place, or the gate as it stands where the place cannot be had."""
+        name, until = f"place_{number}", round(now + HELD, 3)
+        alone = " AND attribute_not_exists(timeouts)" if number else ""
+        try:
+            answer = served(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(webhook),
+                    UpdateExpression=f"SET {name} = :until, expires_at = :expires",
+                    ConditionExpression=(
+                        f"(attribute_not_exists({name}) OR {name} <= :now)"
+                        f" AND (attribute_not_exists(shut_until) OR shut_until <= :now){alone}"
+                    ),
+                    ExpressionAttributeValues={
+                        ":until": as_number(until),
+                        ":now": as_number(now),
+                        ":expires": as_number(int(now) + KEPT),
+                    },
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
+            found: Any = refusal.response
+            return dict(found.get("Item", {}))
+        return Place(webhook, number, until, int(_number(answer["Attributes"], "timeouts")))
+
+    def _shut(self, place: Place, now: float) -> None:
+        """Shut the gate, unless another try's time-out has just done so."""
+        timeouts = place.timeouts + 1
+        try:
+            served(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(place.webhook),
+                    UpdateExpression=(
+                        "SET timeouts = :timeouts, shut_until = :until, expires_at = :expires REMOVE answered"
+                    ),
+                    ConditionExpression="attribute_not_exists(shut_until) OR shut_until <= :now",
+                    ExpressionAttributeValues={
+                        ":timeouts": as_number(timeouts),
+                        ":until": as_number(now + shut_for(timeouts)),
+                        ":now": as_number(now),
+                        ":expires": as_number(int(now) + KEPT),
+                    },
+                )
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+
+def _places(gate: Item) -> int:
+    """How many may try at a time."""
+    return 1 if "timeouts" in gate else min(FEWEST + int(_number(gate, "answered")), MOST)
+
+
+def _key(webhook: str) -> Item:
+    return {"pk": {"S": f"GATE#{webhook}"}}
+
+
+def _number(item: Item, name: str) -> float:
+    return float(item[name]["N"]) if name in item else 0.0

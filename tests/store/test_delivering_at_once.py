@@ -1,0 +1,157 @@
+"""Deliveries beside each other: few at a time before a slow endpoint, nobody delayed by another's, and one POST for each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.delivered import WELL, Context, World, makers
+from tests.receivers import answering, hanging
+from tests.simulators import wait_until
+from waybill.errors import InProgress, WaybillError
+from waybill.gate import Full, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.delivered import Make
+    from waybill.messages import Delivery
+    from waybill.post import Outcome
+
+
+@pytest.fixture
+def emulated(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    yield from makers(monkeypatch, emulator)
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    return make(answering(WELL))
+
+
+# ---- The gate
+
+
+def test_a_webhook_begins_slow_and_is_quick_after_its_first_quick_answer(world: World) -> None:
+    assert world.webhook().slow
+    world.deliver(world.event())
+    assert not world.webhook().slow
+
+
+def test_a_quick_webhook_writes_nothing_at_the_gate(make: Make) -> None:
+    world = make(answering(WELL), slow=False)
+    world.deliver(world.event())
+    items = world.dynamodb.scan(TableName=world.cache)["Items"]
+    assert not [item for item in items if item["pk"]["S"].startswith("GATE#")]
+
+
+def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: World) -> None:
+    held = [world.gates.enter(world.hook.id, time.time()) for _ in range(2)]
+    delivery = world.event()
+    world.deliver(delivery)
+    progress = world.progress(delivery)
+    assert (progress.state, progress.tries, progress.failures) == ("waiting", (), 0)
+    assert progress.next_at is not None
+    assert world.queued() == 1
+    world.deliver(delivery)
+    assert world.progress(delivery) == progress, "a second message is not put off a second time"
+    assert world.receiver.requests == []
+    for place in held:
+        assert isinstance(place, Place)
+        world.gates.leave(place, time.time(), timed_out=False)
+    world.settle([delivery])
+    assert world.receiver.handled == {world.event_id(delivery): 1}
+    assert world.progress(delivery).wanted_at is None
+
+
+def test_a_time_out_shuts_the_gate_and_counts_as_a_try(mocked: Make) -> None:
+    world = mocked(hanging(), deadline=0.3)
+    delivery, other = world.event(), world.event()
+    world.deliver(delivery)
+    (attempt,) = world.progress(delivery).tries
+    assert (attempt.status, attempt.error) == (None, "timeout")
+    assert isinstance(world.gates.enter(world.hook.id, time.time()), Full)
+    world.deliver(other)
+    assert world.progress(other).tries == ()
+    assert world.webhook().slow
+
+
+def at_once(work: list[tuple[World, Delivery]]) -> None:
+    """A batch of messages, each handled by its world's worker."""
+    workers = {world.hook.id: world.delivering() for world, _ in work}
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(lambda each: workers[each[1].webhook](each[1]), work))
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_hanging_endpoint_delays_nobody_else(emulated: Make, *, slow: bool) -> None:
+    """Nobody releases the hanging endpoint before the others have all been heard of."""
+    dead, well = emulated(hanging(), slow=slow, patience=0.05), emulated(answering(WELL), slow=False)
+    work = [(dead, dead.event()) for _ in range(6)] + [(well, well.event()) for _ in range(4)]
+    batch = threading.Thread(target=at_once, args=(work,))
+    batch.start()
+    well.receiver.wait_for(4)
+    dead.receiver.wait_for(2 if slow else 6)
+    assert dead.receiver.replies == []
+    wait_until(lambda: dead.webhook().slow, 30)
+    following = [(dead, dead.event()) for _ in range(5)]
+    second = threading.Thread(target=at_once, args=(following,))
+    second.start()
+    if slow:
+        second.join()  # though the first batch hangs: all places are taken, so there is nothing to wait for
+        assert [dead.progress(each).tries for _, each in following] == [()] * 5
+    else:
+        dead.receiver.wait_for(8)
+    assert dead.receiver.replies == []
+    dead.receiver.released.set()
+    batch.join()
+    second.join()
+    assert len(dead.receiver.requests) == (2 if slow else 8), "two at a time, since it is known to be slow"
+    assert sum(well.receiver.handled.values()) == 4
+
+
+# ---- Duplicates
+
+
+def test_messages_at_once_for_one_delivery_post_once(emulated: Make) -> None:
+    world = emulated(answering(WELL), slow=False)
+    world.context = Context(60_000)
+    delivery = world.event()
+    worker = world.delivering()
+    together = threading.Barrier(8)
+
+    def work(_: int) -> bool:
+        together.wait(20)
+        try:
+            worker(delivery)
+        except InProgress:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert any(threads.map(work, range(8)))
+    world.deliver(delivery)
+    assert world.receiver.handled == {world.event_id(delivery): 1}
+    assert len(world.receiver.requests) == 1
+    assert world.heard.count((200, "delivered")) == 1
+
+
+def test_a_message_comes_back_while_another_worker_posts(world: World) -> None:
+    world.context = Context(60_000)
+    delivery = world.event()
+    seen: list[type[WaybillError]] = []
+
+    def post(url: str, headers: Mapping[str, str], body: bytes, on_waiting: Callable[[], None]) -> Outcome:
+        try:
+            world.deliver(delivery)
+        except WaybillError as error:
+            seen.append(type(error))
+        return world.poster(url, headers, body, on_waiting)
+
+    world.deliver(delivery, post)
+    assert seen == [InProgress]
+    assert len(world.receiver.requests) == 1
