@@ -37,12 +37,14 @@ POLICIES: Final = (ADAPTIVE, *FIXED, ORACLE)
 
 @dataclass(slots=True)
 class Score:
-    """What a policy came to over all stories; delays in seconds by status."""
+    """What a policy came to over all stories; delays in seconds by status, when each call was made, and seconds followed."""
 
     policy: str
     parcels: int = 0
     calls: int = 0
     locks: int = 0
+    times: list[float] = field(default_factory=list)
+    followed: float = 0.0
     delays: dict[str, list[float]] = field(default_factory=lambda: {status: [] for status in WATCHED})
 
 
@@ -130,6 +132,7 @@ def replay(name: str, policy: Policy, stories: Iterable[Story], tick: Callable[[
     shown: dict[int, int] = {}
     misses: dict[int, int] = {}
     calls: dict[int, int] = {}
+    last: dict[int, float] = {}
     told = list(stories)
     due = [(policy.first(story), index) for index, story in enumerate(told)]
     heapq.heapify(due)
@@ -143,6 +146,9 @@ def replay(name: str, policy: Policy, stories: Iterable[Story], tick: Callable[[
         before = parcels.get(index) or Parcel(story.courier, story.number)
         after = before
         score.calls += 1
+        score.times.append(now)
+        score.followed += now - last.get(index, story.registered_at)
+        last[index] = now
         calls[index] = calls.get(index, 0) + 1
         # Numbers are used again after a while: what is counted is a journey.
         keeper.record((story.courier, str(index)), now, may_have_reached=True, journey=None)
