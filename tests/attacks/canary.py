@@ -67,6 +67,9 @@ KEPT: Final[Mapping[str, frozenset[str]]] = {
 }
 """Where people may be found again, by the way they came; an order's id is a name that the member chose for its own use."""
 
+PASSING: Final = frozenset({"table Tracking LETTER", "queue MailQueue"})
+"""Of these, those that hold somebody only while a letter is on its way: who comes later finds nobody."""
+
 OUTSIDE: Final = frozenset({"mail to the customer"})
 """What an erasure cannot reach: letters are their recipients'."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.attacks.canary import KEPT, OPERATOR, OUTSIDE, SPEED, TOLD, WAYS, canary
+from tests.attacks.canary import KEPT, OPERATOR, OUTSIDE, PASSING, SPEED, TOLD, WAYS, canary
 from tests.stacks import running_stack
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def test_nobody_is_found_where_nobody_should_be(tmp_path_factory: pytest.TempPat
         assert {"log query", "mail to the customer", "table Tracking ERASED"} <= run.found.keys(), (
             "all is looked at"
         )
-    # The search does find those who are kept, in every place but the table of letters, which are gone.
+    # The search does find those who are kept, in every place that keeps them.
     parcels = PEOPLE // (TOLD + len(WAYS))
     assert len(run.numbers) == parcels
     for way, places in KEPT.items():
-        for place in places - {"table Tracking LETTER"}:
+        for place in places - PASSING:
             assert len(found[place] & run.given[way]) >= parcels, (way, place)
     assert {
         "page",
