@@ -6,6 +6,7 @@
   const KEY = "waybill.operator.token";
   const EVERY = 30, LONGEST = 300, LAG = 600, SAMPLES = 120;
   const LOOKED = 20;
+  const BEFORE = 15 * 60_000, TRIED = 5 * 86_400_000;
   const MOVED = 1000; // by one request at most
   const SVG = "http://www.w3.org/2000/svg";
   const $ = (id) => document.getElementById(id);
@@ -385,13 +386,16 @@
 
   function replay(hook, now) {
     const minute = (at) => new Date(at).toISOString().slice(0, 16);
+    // What failed first happened some time before it did; what was given up had been tried for days.
+    const first = hook.failing_since ? Date.parse(hook.failing_since) - BEFORE : Date.parse(now) - TRIED;
     const until = h("input", { id: "until", type: "datetime-local", required: true, value: minute(Date.parse(now) + 60000) });
-    const begin = h("input", { id: "begin", type: "datetime-local", required: true, value: minute(hook.failing_since || Date.parse(now) - 86400000) });
+    const begin = h("input", { id: "begin", type: "datetime-local", required: true, value: minute(first) });
     const problem = trouble();
     const send = h("button", { type: "submit", class: "primary" }, "Send these events again");
     const form = h("form", null,
       h("p", { class: "quiet" }, hook.url),
       h("p", null, "Events of this time are sent to it once more, as a series of their own. Events that have arrived already arrive again, with the same id.",
+        hook.parked ? " What was given up is counted until its member resumes the webhook, which sends it again as well." : "",
         hook.state === "active" ? "" : ` It is ${hook.state}: they wait until its member resumes it.`),
       h("div", { class: "two" }, h("div", null, h("label", { for: "begin" }, "From (UTC)"), begin), h("div", null, h("label", { for: "until" }, "Until (UTC)"), until)),
       problem, h("div", { class: "acts" }, cancel("Cancel"), send));

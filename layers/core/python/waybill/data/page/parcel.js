@@ -41,7 +41,8 @@
     if (!ago) return;
     const age = Number(ago.dataset.age) + (Date.now() - loaded) / 1000;
     const [length, unit] = [[86_400, "day"], [3_600, "hour"], [60, "minute"]].find(([each]) => age >= each) || [];
-    if (unit) ago.textContent = relative.format(-Math.floor(age / length), unit);
+    ago.dataset.words ??= ago.textContent;
+    ago.textContent = unit ? relative.format(-Math.floor(age / length), unit) : ago.dataset.words;
   }
 
   /** Put what came in the place of what is shown; a screen reader hears of another status only. */
@@ -51,7 +52,6 @@
     if (!then || then.outerHTML === source) return false;
     const before = main().dataset.status;
     source = then.outerHTML;
-    loaded = Date.now();
     main().replaceWith(then);
     document.title = came.title;
     addTimes();
@@ -68,16 +68,20 @@
       const headers = etag ? { "If-None-Match": etag } : {};
       const answer = await fetch(location.href, { headers, cache: "no-store", credentials: "omit" });
       if (answer.status === 304) {
+        loaded = Date.now();
         factor = 1.5;
       } else if (answer.status === 200 || answer.status === 404) {
         etag = answer.headers.get("ETag") || "";
         const before = main().dataset.status;
-        const changed = show(await answer.text());
+        const text = await answer.text();
+        loaded = Date.now();
+        const changed = show(text);
         factor = changed && main().dataset.status !== before ? 0 : 1.5;
       }
     } catch {
       // Away for now: the page stays as it is, and asks less often.
     }
+    tellAge();
     plan(wait * factor);
   }
 
