@@ -166,7 +166,12 @@ def _attention(said: Any) -> Check:
     if not count:
         return Check("attention", "ok", "No shipment needs to be looked at.")
     found = f"{'More than ' if said['more'] else ''}{count} shipments need to be looked at."
-    return Check("attention", "warn", found, "waybill shipments list --attention")
+    return Check(
+        "attention",
+        "warn",
+        found,
+        "Those of all members are on the operator's page, /v1/operations; your own: waybill shipments list --attention",
+    )
 
 
 def _budget(said: Any) -> Check:
@@ -186,15 +191,20 @@ def _budget(said: Any) -> Check:
 
 def _deliveries(said: Any) -> Check:
     failing = [each for each in said if each["failing_since"] or each["state"] == "disabled"]
-    if not failing:
-        return Check("deliveries", "ok", f"{len(said)} webhooks hear of what happens.")
-    first = failing[0]
+    if not said:
+        return Check("deliveries", "ok", "No delivery fails.")
+    first = (failing or said)[0]
     last = first["last_status"] or first["last_error"] or first["state"]
+    what = (
+        f"{len(failing)} webhooks fail"
+        if failing
+        else f"{len(said)} webhooks have deliveries that were given up"
+    )
     return Check(
         "deliveries",
         "warn",
-        f"{len(failing)} of {len(said)} webhooks fail; {first['member']}'s {first['webhook_id']}: {last}.",
-        "Mend the endpoint, then resume it: waybill webhooks resume ID",
+        f"{what}; {first['member']}'s {first['webhook_id']}: {last}.",
+        "Once the endpoint is well, its member sends again what was given up: waybill webhooks resume ID",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 app = group("What happened to your parcels.")
 WAIT = 20
+PAUSE = 1.0
+"""Seconds after a page without events: where too many wait already, the next one is there at once."""
 PAGE = 100
 
 
@@ -47,8 +50,10 @@ def follow(
             reached = event["sequence"]
             if file is not None:
                 _keep(file, reached)
-        if once and not page["events"]:
-            return
+        if not page["events"]:
+            if once:
+                return
+            time.sleep(PAUSE)
 
 
 def _line(event: Any) -> str:

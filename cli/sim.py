@@ -117,7 +117,8 @@ def fault(
     session: Session,
     code: Annotated[str | None, typer.Option(help="Kuaidi100's code, as 501.")] = None,
     kind: Annotated[
-        Literal["timeout", "reset", "html", "truncated", "slow", "wrong_charset", "huge"] | None,
+        Literal["timeout", "reset", "html", "truncated", "slow", "wrong_charset", "wrong_clock", "huge"]
+        | None,
         typer.Option(help="How the answer goes wrong."),
     ] = None,
     rate: Annotated[float | None, typer.Option(min=0, max=1, help="The share of queries.")] = None,

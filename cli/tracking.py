@@ -72,7 +72,12 @@ def watch(
     phone_tail: PhoneTail = None,
     lang: Language = None,
     every: Annotated[
-        float, typer.Option(min=0.2, max=3600, help="Seconds between two looks, which cost nothing.")
+        float,
+        typer.Option(
+            min=0.2,
+            max=3600,
+            help="Seconds between two looks; Kuaidi100 is asked once in 31 minutes at most.",
+        ),
     ] = 10.0,
 ) -> None:
     """Follow a parcel until its journey ends, or until Ctrl-C.

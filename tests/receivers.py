@@ -55,13 +55,17 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`drip` sends so many bytes after the body, a little at a time; `silent` closes the connection without a word."""
+    """`drip` sends so many bytes after the body, a little at a time; `silent` closes the connection without a word.
+
+    Of an answer that is `cut` the last so many bytes never come.
+    """
 
     status: int = 204
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     drip: int = 0
     silent: bool = False
+    cut: int = 0
 
 
 def well(_receiver: Receiver, _received: Received) -> Reply:
@@ -246,8 +250,10 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             if reply.status >= 200 and reply.status != 204:
                 self.send_header("Content-Length", str(len(reply.body) + reply.drip))
+            if reply.cut:
+                self.close_connection = True
             self.end_headers()
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: len(reply.body) - reply.cut])
             for _ in range(0, reply.drip, 10_000):
                 self.wfile.write(b"d" * 10_000)
 

@@ -69,11 +69,12 @@ def ask(url: str, token: str, wanted: dict[str, str], timeout: float) -> dict[st
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     try:
-        with OPENER.open(request, timeout=timeout) as response:
+        try:
+            response = OPENER.open(request, timeout=timeout)
+        except urllib.error.HTTPError as refused:  # how urllib tells every status but 2xx
+            response = refused
+        with response:
             return read(response.status, response.headers, response.read())
-    except urllib.error.HTTPError as refused:  # how urllib tells every status but 2xx
-        with refused:
-            return read(refused.code, refused.headers, refused.read())
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise NoParcelError("NETWORK", str(reason) or type(error).__name__, exit_code=5) from error

@@ -128,6 +128,17 @@ def test_the_age_goes_on_while_the_page_is_looked_at(visit: Visit, stack: Runnin
         page.get_by_text(words).wait_for()
 
 
+def test_an_answer_begins_the_age_anew_also_without_news(visit: Visit, stack: RunningStack) -> None:
+    page = visit()
+    page.clock.install()
+    page.goto(shared(stack, *ON_ITS_WAY).url)
+    said = page.locator("#ago").inner_text()
+    for status in (200, 304):  # the first one brings the tag
+        with page.expect_response(lambda answer, status=status: answer.status == status):
+            page.clock.fast_forward(3 * 3_600_000)
+        page.locator("#ago", has_text=said).wait_for()
+
+
 def once() -> Callable[[Any], None]:
     """A way to the server that is open for one request."""
     asked: list[str] = []

@@ -219,6 +219,17 @@ def test_a_question_that_nobody_answers_is_misuse(server: Server) -> None:
     assert "the input has ended" in ended.stderr
 
 
+def test_who_follows_events_and_finds_no_place_to_wait_pauses(
+    server: Server, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.events.time.sleep", pauses.append)
+    for _ in range(3):
+        server.answer("GET /v1/events", {"events": []})
+    server.answer("GET /v1/events", error("FORBIDDEN", "Not any more."), 403)
+    assert server.run("events", "follow").exit_code == Refused.code
+    assert pauses == [1.0] * 3
+
+
 def test_an_event_is_shown_with_its_order(server: Server) -> None:
     server.answer("GET /v1/events", {"events": [EVENT]})
     server.answer("GET /v1/events", {"events": []})

@@ -56,7 +56,13 @@ SICK: list[tuple[str, str, str, dict[str, Any]]] = [
         "Raise",
         {"usage": {**WELL["usage"], "month": {"calls": 100, "billed": 9, "budget": 100, "left": 0}}},
     ),
-    ("deliveries", "warn", "500", {"deliveries": [FAILING]}),
+    (
+        "deliveries",
+        "warn",
+        "1 webhooks fail; acme's whk_0123456789abcdef0123: 500",
+        {"deliveries": [FAILING]},
+    ),
+    ("deliveries", "warn", "given up", {"deliveries": [{**FAILING, "failing_since": None}]}),
     (
         "queues",
         "fail",

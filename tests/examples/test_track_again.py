@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from local.serving import free_port
 from tests import receivers
 from tests.examples.tracking import ARGUMENTS, BUSY, DOWN, FOUND, SHOWN, Runs, asking, says
@@ -54,6 +56,13 @@ def test_an_answer_that_does_not_come_in_time_is_asked_for_again(runs: Runs, lan
     assert done.err.startswith("NETWORK: ")
     # The time-out and the shortest wait, less the time that the first request took to arrive.
     assert done.waits[0] >= 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(runs: Runs, language: str) -> None:
+    cut = [replace(reply, cut=8) for reply in (says(200, FOUND), says(503, DOWN))]
+    done = runs.of(language, "cut", asking(receivers.first(cut, says(200, FOUND))))
+    assert (done.status, done.out, len(done.requests)) == (0, SHOWN, 3)
+    assert [" Asking again in " in line for line in done.err.splitlines()] == [True] * 2
 
 
 def test_an_answer_that_nobody_can_read_is_none(runs: Runs, language: str) -> None:

@@ -366,12 +366,13 @@ def test_an_older_event_that_comes_late_changes_no_parcel(tmp_path: Path) -> Non
             ("evt_1", "in_transit", "2026-01-02T03:04:05+08:00"),
             ("evt_2", "delivered", "2026-01-01T20:00:00Z"),  # an hour later
             ("evt_3", "out_for_delivery", "2026-01-02T03:30:00+08:00"),
-            ("evt_4", "stalled", None),  # then its timestamp counts
+            ("evt_4", "stalled", "2026-01-03T00:00:00Z"),  # noticed, which is no status
+            ("evt_5", "returning", None),  # then its timestamp counts
         ):
             assert endpoint.post(event(event_id, status, occurred_at=occurred_at)) == 204
-            if event_id == "evt_3":
+            if event_id in {"evt_3", "evt_4"}:
                 assert parcels(endpoint) == [("yuantong", "YT1", "delivered", "2026-01-01T20:00:00Z")]
-        assert parcels(endpoint) == [("yuantong", "YT1", "stalled", "2026-01-02T00:00:00Z")]
+        assert parcels(endpoint) == [("yuantong", "YT1", "returning", "2026-01-02T00:00:00Z")]
 
 
 def parcels(endpoint: Endpoint) -> list[tuple[str, ...]]:

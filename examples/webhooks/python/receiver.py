@@ -77,7 +77,8 @@ class Inbox:
                 "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (event_id, event["type"], body.decode()),
             ).rowcount
-            if new and "number" in event["data"]:
+            # That nothing has been heard for long is noticed later than what happened meanwhile, and says nothing of it.
+            if new and "number" in event["data"] and event["type"] != "parcel.stalled":
                 database.execute(
                     """INSERT INTO parcels VALUES (:code, :number, :status, coalesce(:occurred_at, :timestamp))
                        ON CONFLICT DO UPDATE SET status = excluded.status, since = excluded.since
