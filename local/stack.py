@@ -100,16 +100,22 @@ class Stack:
         credentials: dict[str, dict[str, str]] = {}
         if self._options.iam:
             functions_endpoint, credentials = await self._enforce_roles(plan)
+        mailbox = Mailbox(self._state.path / "mailbox")
+        mail_endpoint = mailbox.url
         if self._trouble:
-            self._trouble.configure(functions_endpoint)
+            self._trouble.configure(functions_endpoint, mailbox.url)
             self._ends.push_async_callback(self._trouble.stop)
             await self._trouble.start()
-            functions_endpoint = self._trouble.url
-        mailbox = await self._start_mailbox(deployed, functions_endpoint)
+            functions_endpoint = mail_endpoint = self._trouble.url
+        mailbox.configure(
+            functions_endpoint, deployed.mail_subscriptions, deployed.resources["MailFeedbackTopic"]
+        )
+        self._ends.push_async_callback(mailbox.stop)
+        await mailbox.start()
         shared = {
             "WAYBILL_CLOCK": str(self._clock),
             "WEBHOOK_LOOPBACK": "true",
-            "AWS_ENDPOINT_URL_SESV2": mailbox.url,
+            "AWS_ENDPOINT_URL_SESV2": mail_endpoint,
             "AWS_ENDPOINT_URL_SNS": mailbox.url,
         }
         runner.configure(functions_endpoint, deployed.environments, shared, credentials)
@@ -275,13 +281,6 @@ class Stack:
     def _take_roles(self, plan: Plan) -> dict[str, tuple[Role, dict[str, str]]]:
         with contextlib.closing(Emulator(self._endpoint)) as emulator:
             return emulator.take_roles(plan)
-
-    async def _start_mailbox(self, deployed: Deployed, endpoint: str) -> Mailbox:
-        mailbox = Mailbox(self._state.path / "mailbox")
-        mailbox.configure(endpoint, deployed.mail_subscriptions, deployed.resources["MailFeedbackTopic"])
-        self._ends.push_async_callback(mailbox.stop)
-        await mailbox.start()
-        return mailbox
 
     async def _start_front(self, deployed: Deployed, usage_keys: UsageKeys) -> None:
         responses = GatewayResponses(deployed.gateway_responses)

@@ -87,13 +87,14 @@ class _Standing:
 
 
 class Trouble:
-    """Serves from `start` on; `configure` says where AWS is."""
+    """Serves from `start` on; `configure` says where AWS is, and where SES."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._orders: list[_Standing] = []
         self._rng = random.Random(1)
-        self._aws: Connections | None = None
+        self._aws: dict[str, Connections] = {}
+        """By service; "" stands for all others."""
         bound = bind()
         self.url = f"http://{LOOPBACK}:{port_of(bound)}"
         routes = [
@@ -102,25 +103,29 @@ class Trouble:
         ]
         self._service = Service(Starlette(routes=routes), [bound])
 
-    def configure(self, endpoint: str) -> None:
-        host = urlsplit(endpoint)
-        self._aws = Connections(host.hostname or LOOPBACK, host.port or 80)
+    def configure(self, endpoint: str, mail_endpoint: str) -> None:
+        for service, url in (("", endpoint), ("ses", mail_endpoint)):
+            host = urlsplit(url)
+            self._aws[service] = Connections(host.hostname or LOOPBACK, host.port or 80)
 
     async def start(self) -> None:
         await self._service.start()
 
     async def stop(self) -> None:
         await self._service.stop()
-        if self._aws:
-            self._aws.close()
+        for connections in self._aws.values():
+            connections.close()
 
     # ---- Functions
 
     def variables(self, function: str) -> dict[str, str]:
-        """What a process of a function gets beside its environment: a clock that is off."""
-        skew = sum(each.order.skew or 0.0 for each in self._orders if each.order.function == function)
-        if not skew:
+        """What a process of a function that begins gets beside its environment: a clock that is off."""
+        skews = [each for each in self._orders if each.order.function == function and each.order.skew]
+        if not skews:
             return {}
+        for each in skews:
+            each.struck += 1
+        skew = sum(each.order.skew or 0.0 for each in skews)
         return {"WAYBILL_CLOCK": str(replace(self._clock, simulated=self._clock.simulated + skew))}
 
     async def carry(
@@ -159,9 +164,8 @@ class Trouble:
         target: bytes = request.scope["raw_path"]
         if request.url.query:
             target += b"?" + request.url.query.encode()
-        if self._aws is None:
-            raise RuntimeError("nobody said where AWS is")
-        reply = await self._aws.exchange(request.method.encode(), target, request.headers.raw, body)
+        connections = self._aws.get(service) or self._aws[""]
+        reply = await connections.exchange(request.method.encode(), target, request.headers.raw, body)
         if struck:
             return _refusal(service, "failing", "", b"")
         response = Response(reply.body, reply.status)

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from local.mailbox import SIMULATOR as SES_SIMULATOR
 from local.options import SIMULATOR_CREDENTIALS
+from tests.faults.told import LANG, Told, of_letters
 from tests.proofs import COURIER, HOUR, JOURNEYS, Proof
 from tests.receivers import Receiver
 from tests.stacks import NO_TLS
@@ -54,11 +56,12 @@ class Survived:
     struck: int
     calls: int
     violations: int
-    lost: tuple[Milestone, ...]
+    lost: tuple[str, ...]
+    """What was not told, and by which way."""
     twice: int
     """Milestones that two events told."""
     again: int
-    """Deliveries that came again with the same id."""
+    """Deliveries that came again with the same id, and letters that came again."""
     recovered: float | None
     """Seconds from the end of the fault until everything was told that had happened by then."""
     odd: tuple[str, ...]
@@ -87,6 +90,7 @@ class Rig:
 
     stack: RunningStack
     receiver: Receiver
+    told: Told
     key: str = SIMULATOR_CREDENTIALS.key
     seeds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -140,7 +144,7 @@ def rig(stack: RunningStack) -> Iterator[Rig]:
         answer = client.post("/v1/webhooks", json={"url": receiver.url, "events": ["*"]})
         assert answer.status_code == 201, answer.text
         receiver.secrets = (answer.json()["secret"],)
-        yield Rig(stack, receiver)
+        yield Rig(stack, receiver, Told(stack, receiver))
 
 
 class Bench:
@@ -157,16 +161,6 @@ class Bench:
         for process, folder in self.proof.processes():
             if "/functions/" in folder:
                 process.kill()
-
-    def told(self) -> Counter[Milestone]:
-        """The milestones that were handled, and how many events told each."""
-        receiver = self.rig.receiver
-        events = {each.id: each.event for each in list(receiver.requests) if receiver.handled[each.id]}
-        return Counter(
-            (data["number"], data["status"], data["occurrence"])
-            for event in events.values()
-            if "occurrence" in (data := event["data"])
-        )
 
     def unbooked(self) -> str:
         """Where ledger and vendor differ by more than the ledger says it does not know; calls on their way are waited for."""
@@ -196,6 +190,8 @@ class Rider:
     def __init__(self, bench: Bench, fault: Fault, seed: int) -> None:
         self.bench, self.fault = bench, fault
         self.numbers = [f"YT{seed:05}{place:08}" for place in range(fault.parcels)]
+        self.bouncing = {*self.numbers[1::2]}
+        """Those whose customer's address takes no mail: it is given up with its first letter."""
         self.trips: dict[str, Trip] = {}
         self.since: dict[str, float] = {}
         """When each was surely registered, in simulated time: what was before is history, which need not be told."""
@@ -219,7 +215,13 @@ class Rider:
             later = (LEAD_HOURS + self._rng.uniform(0, 3)) * HOUR
             self.trips[number] = self.bench.proof.script(number, kind, later, STRETCH)
             self.bench.proof.trips.append(self.trips[number])
-        body = {"order_id": f"f-{number}", "tracking_number": number, "courier": COURIER}
+        customer = f"bounce+{number}@{SES_SIMULATOR}" if number in self.bouncing else f"{number}@example.com"
+        body = {
+            "order_id": f"f-{number}",
+            "tracking_number": number,
+            "courier": COURIER,
+            "notify": {"email": customer, "events": ["*"], "lang": LANG},
+        }
         if client.post("/v1/shipments", json=body).is_success:
             self.since[number] = self.bench.proof.simulated("clock")["now"]
         return number in self.since
@@ -239,9 +241,12 @@ class Rider:
             self.bench.restart()
 
     def kill_one(self) -> None:
-        if self.fault.kills and time.monotonic() >= self._next_kill:
-            self._killed += self.bench.proof.kill(next(self._kills), self._rng)
-            self._next_kill = time.monotonic() + self._rng.uniform(0.1, 0.5)
+        """The next one in turn that has a process, a little after the last one."""
+        if time.monotonic() < self._next_kill:
+            return
+        turns = itertools.islice(self._kills, len(self.fault.kills))
+        self._killed += any(self.bench.proof.kill(each, self._rng) for each in turns)
+        self._next_kill = time.monotonic() + self._rng.uniform(0.1, 0.5)
 
     # ---- What is seen
 
@@ -258,8 +263,6 @@ class Rider:
             + sum(each["code"] in codes for each in calls)
             + sum(each["struck"] for each in mine)
             + (self.bench.refused if self.fault.secret else 0)
-            # A clock has no count of its own: processes were begun anew with it.
-            + any("skew" in each for each in self.fault.trouble)
         )
         return felt
 
@@ -270,10 +273,20 @@ class Rider:
         """Whether everything is told; and when what had happened by `ended_at` was, first of all."""
         if len(self.since) < len(self.numbers):
             return False
-        told = self.bench.told()
-        if self.recovered is None and not self._expected(ended_at) - told:
+        left = self.missing()
+        if self.recovered is None and not (left and self.missing(ended_at)):
             self.recovered = spent
-        return not self._expected() - told
+        return not left
+
+    def missing(self, until: float = float("inf")) -> list[str]:
+        """What happened by then and was not told, and by which way."""
+        told, expected = self.bench.rig.told, self._expected(until)
+        milestones = {"endpoint": expected - told.endpoint(), "feed": expected - told.feed()}
+        reached = Counter({each: 1 for each in expected if each[0] not in self.bouncing})
+        found = [f"{way}: {each}" for way, left in milestones.items() for each in sorted(left)]
+        found += [f"letter: {each}" for each in sorted(of_letters(reached) - told.written())]
+        bounced = {number for number, *_ in expected} & self.bouncing
+        return found + [f"not given up: {each}" for each in sorted(bounced) if not told.given_up(each)]
 
     def _expected(self, until: float = float("inf")) -> Counter[Milestone]:
         return Counter(
@@ -283,8 +296,12 @@ class Rider:
         )
 
     def report(self, felt: int, odd: tuple[str, ...], unbooked: str) -> Survived:
-        mine = set(self.numbers)
-        told = Counter({each: count for each, count in self.bench.told().items() if each[0] in mine})
+        mine, told = set(self.numbers), self.bench.rig.told
+        ever = Counter(each for trip in self.trips.values() for each in happened(trip))
+        by_events = [
+            Counter({k: n for k, n in way.items() if k[0] in mine}) for way in (told.endpoint(), told.feed())
+        ]
+        letters = Counter({each: count for each, count in told.written().items() if each[0] in mine})
         handled = self.bench.rig.receiver.handled
         ids = {
             each.id for each in self.bench.rig.receiver.requests if each.event["data"].get("number") in mine
@@ -297,14 +314,10 @@ class Rider:
             struck=felt,
             calls=sum(each["number"] in mine for each in proof.simulated("calls")),
             violations=sum(each["number"] in mine for each in proof.simulated("violations")),
-            lost=(
-                *sorted(self._expected() - told),
-                *((each, "never registered", 0) for each in unregistered),
-            ),
-            twice=sum(
-                (told - Counter(each for trip in self.trips.values() for each in happened(trip))).values()
-            ),
-            again=sum(handled[each] - 1 for each in ids if handled[each] > 1),
+            lost=(*self.missing(), *(f"never registered: {each}" for each in unregistered)),
+            twice=max(sum((way - ever).values()) for way in by_events),
+            again=sum(handled[each] - 1 for each in ids if handled[each] > 1)
+            + sum((letters - of_letters(ever)).values()),
             recovered=self.recovered,
             odd=odd,
             unbooked=unbooked,
@@ -312,7 +325,7 @@ class Rider:
 
 
 class Callers:
-    """Who uses the API meanwhile: asks about parcels, opens the page, reads the feed, registers and tries again until it is so."""
+    """Who uses the API meanwhile: asks about parcels, opens pages, reads the feed, registers and tries again until it is so."""
 
     def __init__(self, bench: Bench, riders: Sequence[Rider]) -> None:
         self._bench, self._stack = bench, bench.rig.stack
@@ -321,21 +334,31 @@ class Callers:
         self.odd: set[str] = set()
         with self._stack.client() as client:
             order = f"f-{riders[0].numbers[0]}"
-            self._page = client.post(f"/v1/shipments/{order}/share").json()["url"]
+            page = client.post(f"/v1/shipments/{order}/share").json()["url"]
+        self._places = itertools.cycle((page, "/v1/events?after=0&limit=1", "/v1/operations", "/v1/docs"))
+        self._turns = itertools.cycle((self._track, self._register, self._look, self._unsubscribe))
 
     def step(self) -> None:
+        """One request, of each kind in its turn."""
         with self._stack.client() as client:
-            body = {"expCode": COURIER, "expNo": next(self._asked)}
-            for answer in (
-                client.post("/v1/track", json=body),
-                client.get(self._page),
-                client.get("/v1/events", params={"after": 0, "limit": 1}),
-            ):
-                self._note(answer)
-            if self._left:
-                rider, number = self._left.pop(0)
-                if not rider.registered(client, number):
-                    self._left.append((rider, number))
+            next(self._turns)(client)
+
+    def _track(self, client: httpx.Client) -> None:
+        self._note(client.post("/v1/track", json={"expCode": COURIER, "expNo": next(self._asked)}))
+
+    def _register(self, client: httpx.Client) -> None:
+        if self._left:
+            rider, number = self._left.pop(0)
+            if not rider.registered(client, number):
+                self._left.append((rider, number))
+
+    def _look(self, client: httpx.Client) -> None:
+        self._note(client.get(next(self._places)))
+
+    def _unsubscribe(self, client: httpx.Client) -> None:
+        """The page that the newest letter leads to; nobody says there that no more are wanted."""
+        for letter in self._bench.rig.told.letters()[-1:]:
+            self._note(client.get(letter.unsubscribe))
 
     def finish(self) -> None:
         """The rest is registered now that all is well, by the same means."""

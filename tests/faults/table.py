@@ -11,14 +11,18 @@ ALL: Final = (
     "manage",
     "page",
     "events",
+    "operator",
+    "docs",
     "dispatch",
     "refresh",
     "publish",
     "fanout",
     "webhook",
+    "mail",
+    "suppression",
 )
-CALLED: Final = ("authorizer", "query", "manage", "page", "events")
-QUEUED: Final = ("refresh", "fanout", "webhook", "mail")
+CALLED: Final = ("authorizer", "query", "manage", "page", "events", "operator", "docs", "suppression")
+QUEUED: Final = ("refresh", "fanout", "webhook", "mail", "suppression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,17 @@ FAULTS: Final = (
         run=2,
     ),
     Fault("SNS fails", trouble=({"service": "sns", "kind": "failing"},), run=11),
+    Fault(
+        "SES takes no letters for now, half of them",
+        trouble=({"service": "ses", "kind": "throttled", "rate": 0.5},),
+        run=12,
+    ),
+    Fault(
+        "SES takes letters and its answers get lost",
+        trouble=({"service": "ses", "kind": "lost"},),
+        again=True,
+        run=12,
+    ),
     Fault("Every message of a queue comes twice, at once", trouble=_of(QUEUED, kind="duplicated"), run=2),
     Fault("Messages of queues overtake each other", trouble=_of(QUEUED, kind="reordered"), run=5),
     Fault(
@@ -97,9 +112,15 @@ FAULTS: Final = (
         trouble=(*_of(("publish",), kind="duplicated"), *_of(("publish",), kind="reordered")),
         run=2,
     ),
-    Fault("What callers wait for is killed", kills=CALLED, run=3),
+    Fault("What callers wait for is killed", kills=CALLED, seconds=12, run=3),
     Fault("Dispatch and refresh are killed", kills=("dispatch", "refresh", "refresh"), run=4),
-    Fault("What tells is killed", kills=("publish", "fanout", "webhook"), again=True, seconds=8, run=10),
+    Fault(
+        "What tells is killed",
+        kills=("publish", "fanout", "webhook", "mail", "suppression"),
+        again=True,
+        seconds=12,
+        run=10,
+    ),
     Fault(
         "Every other invocation times out in the middle of its work",
         trouble=_of(ALL, kind="timed_out", rate=0.5),

@@ -63,7 +63,7 @@ WELL = Survived("well", 2, 3, 9, 0, (), 0, 0, 1.5, (), "")
     [
         {"struck": 0},
         {"violations": 1},
-        {"lost": (("1", "delivered", 1),)},
+        {"lost": ("letter: ('1', 'delivered')",)},
         {"twice": 1},
         {"again": 1},
         {"recovered": None},

@@ -25,25 +25,29 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-SIGNED = {
-    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host"
-}
+
+def signed(service: str) -> dict[str, str]:
+    scope = f"test/20261122/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host"}
+
+
 TRANSACTION: dict[str, list[dict[str, str]]] = {"TransactItems": [{}, {}]}
 
 
 @dataclass
 class Setting:
-    """Trouble in front of an AWS that answers what it was asked."""
+    """Trouble in front of an AWS, and of an SES, that were asked this."""
 
     trouble: Trouble
     client: httpx.AsyncClient
     asked: list[bytes]
+    mailed: list[bytes]
 
     async def order(self, **order: Any) -> None:
         (await self.client.put("/_trouble", json=order)).raise_for_status()
 
     async def ask(self, operation: str = "GetItem", content: object = None) -> httpx.Response:
-        headers = {**SIGNED, "X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+        headers = {**signed("dynamodb"), "X-Amz-Target": f"DynamoDB_20120810.{operation}"}
         return await self.client.post("/", headers=headers, json=content or {"a": 1})
 
     async def struck(self) -> list[int]:
@@ -52,6 +56,18 @@ class Setting:
 
 @asynccontextmanager
 async def setting() -> AsyncIterator[Setting]:
+    trouble = Trouble(Clock(1.0, 2.0, 600.0))
+    async with answering() as (aws, asked), answering() as (ses, mailed):
+        trouble.configure(aws, ses)
+        await trouble.start()
+        async with httpx.AsyncClient(base_url=trouble.url, trust_env=False) as client:
+            yield Setting(trouble, client, asked, mailed)
+        await trouble.stop()
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server's address, and what it was asked."""
     asked: list[bytes] = []
 
     async def answer(request: Request) -> JSONResponse:
@@ -59,15 +75,10 @@ async def setting() -> AsyncIterator[Setting]:
         return JSONResponse({"said": "well"})
 
     bound = bind()
-    aws = Service(Starlette(routes=[Route("/", answer, methods=["POST"])]), [bound])
-    await aws.start()
-    trouble = Trouble(Clock(1.0, 2.0, 600.0))
-    trouble.configure(f"http://{LOOPBACK}:{port_of(bound)}")
-    await trouble.start()
-    async with httpx.AsyncClient(base_url=trouble.url, trust_env=False) as client:
-        yield Setting(trouble, client, asked)
-    await trouble.stop()
-    await aws.stop()
+    server = Service(Starlette(routes=[Route("/", answer, methods=["POST"])]), [bound])
+    await server.start()
+    yield f"http://{LOOPBACK}:{port_of(bound)}", asked
+    await server.stop()
 
 
 def test_nothing_is_ordered_so_nothing_goes_wrong() -> None:
@@ -104,6 +115,19 @@ def test_an_answer_goes_wrong_as_ordered(
             assert await made.struck() == [1]
             await made.client.delete("/_trouble")
             assert (await made.ask()).status_code == 200
+
+    asyncio.run(scene())
+
+
+def test_letters_go_to_ses_and_their_trouble_is_their_own() -> None:
+    async def scene() -> None:
+        async with setting() as made:
+            letter: dict[str, Any] = {"headers": signed("ses"), "content": b"letter"}
+            assert (await made.client.post("/", **letter)).status_code == 200
+            await made.order(service="ses", kind="lost")
+            assert (await made.client.post("/", **letter)).status_code == 500
+            assert (await made.ask()).status_code == 200
+            assert (made.mailed, made.asked) == ([b"letter"] * 2, [b'{"a":1}'])
 
     asyncio.run(scene())
 
@@ -158,6 +182,7 @@ def test_a_clock_is_off_by_what_was_ordered_at_its_own_speed() -> None:
             await made.order(function="query", skew=-20)
             assert made.trouble.variables("query") == {"WAYBILL_CLOCK": str(Clock(1.0, -18.0, 600.0))}
             assert made.trouble.variables("refresh") == {}
+            assert await made.struck() == [1], "a process that began with it"
 
     asyncio.run(scene())
 
