@@ -1,7 +1,7 @@
 """The canary: people who exist nowhere else go through every path of a running stack, and then everything it has left is searched.
 
 `python -m tests.attacks.canary --people 10000` (among `make attacks`); a small one is among the tests. Each person is given to the
-stack in one way only, and `KEPT` says where those of that way may be found again. Whoever is found elsewhere has leaked.
+stack in one way only, and `kept.KEPT` says where those of that way may be found again. Whoever is found elsewhere has leaked.
 """
 
 from __future__ import annotations
@@ -28,50 +28,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from tests.attacks.kept import KEPT, OUTSIDE, TOLD, WAYS
 from tests.attacks.people import CHINESE, ENGLISH, Person, Search, people
 from tests.proofs import COURIER, HOUR
-from tests.receivers import Receiver, well
+from tests.receivers import Receiver, Reply
 from tests.simulators import wait_until
 from tests.stacks import NO_TLS, ROOT, RunningStack, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.receivers import Received
+
 SPEED: Final = 600
 MEMBER: Final = "canary"
 AT_ONCE: Final = 4
+PAGE: Final = 100
 OPERATOR: Final = "operator@example.com"
-TOLD: Final = 20
-"""People of whom the courier tells in a journey: in the texts of its lines, their places and areas."""
-WAYS: Final = ("phone", "email", "metadata", "order", "header", "refused")
-"""Other ways to give a person to the stack, one person each for a parcel."""
-_NOWHERE: Final[frozenset[str]] = frozenset()
-_MEMBERS_OWN: Final = frozenset({"table Tracking WATCH", "table Cache IDEMPOTENCY"})
-KEPT: Final[Mapping[str, frozenset[str]]] = {
-    "told": _NOWHERE,
-    "phone": _NOWHERE,
-    "header": _NOWHERE,
-    "email": frozenset({"table Tracking WATCH", "mail to the customer", "answer to who has the scope pii"}),
-    "metadata": _MEMBERS_OWN | {"answer", "answer to who has the scope pii"},
-    "order": _MEMBERS_OWN
-    | {f"table Tracking {kind}" for kind in ("TAG", "EVENTS", "SHARE", "LETTER")}
-    | {
-        "answer",
-        "answer to who has the scope pii",
-        "feed",
-        "webhook",
-        "mail to the customer",
-        "queue MailQueue",
-    },
-    "refused": frozenset({"refusal"}),
-}
-"""Where people may be found again, by the way they came; an order's id is a name that the member chose for its own use."""
-
-PASSING: Final = frozenset({"table Tracking LETTER", "queue MailQueue"})
-"""Of these, those that hold somebody only while a letter is on its way: who comes later finds nobody."""
-
-OUTSIDE: Final = frozenset({"mail to the customer"})
-"""What an erasure cannot reach: letters are their recipients'."""
 
 
 @dataclass
@@ -86,6 +59,8 @@ class Canary:
     found: dict[str, set[str]] = field(default_factory=dict)
     """Whom a place holds."""
     numbers: list[str] = field(default_factory=list)
+    answers: dict[str, Person] = field(default_factory=dict)
+    """Whom the endpoint names when it is told of a parcel."""
     begun: float = field(default_factory=time.monotonic)
 
     def say(self, what: str) -> None:
@@ -120,6 +95,11 @@ class Canary:
 
     # ---- In
 
+    def answer(self, _receiver: Receiver, received: Received) -> Reply:
+        """What the endpoint says: 200, and who the parcel is for."""
+        person = self.answers.get(received.event["data"].get("number"), Person("", "", ""))
+        return Reply(200, f"{person.name} {person.phone}".encode())
+
     def send(self, crowd: list[Person], seed: int) -> None:
         """Everybody into the stack; what it answers at once is looked at."""
         rng, each = random.Random(seed), iter(crowd)
@@ -135,6 +115,8 @@ class Canary:
                     self._give(way, person)
                 number = f"YT{seed:04}{place:08}"
                 self.numbers.append(number)
+                if "endpoint" in others:
+                    self.answers[number] = others["endpoint"]
                 self._script(number, told, rng)
                 sending.append(pool.submit(self._use, client, number, others))
             for done, sent in enumerate(sending, 1):
@@ -222,8 +204,8 @@ class Canary:
         with self.client() as client:
             self._look_at_answers(client)
         with self.client("pii") as client:
-            page = client.get("/v1/shipments", params={"tag": "canary", "limit": 100})
-            self.look("answer to who has the scope pii", page.raise_for_status().text)
+            for page in _pages(client, "/v1/shipments", tag="canary"):
+                self.look("answer to who has the scope pii", page.text)
         with self.stack.member("operator", "admin") as operator:
             self.look("operations", operator.get("/v1/operations").raise_for_status().text)
             for queue in ("webhook", "mail", "fanout", "refresh"):
@@ -287,14 +269,10 @@ class Canary:
                 self.look(f"queue {url.split('-')[-2]}", *(each["Body"] for each in messages))
 
     def _look_at_answers(self, client: httpx.Client) -> None:
-        cursor: str | None = ""
-        while cursor is not None:
-            page = client.get(
-                "/v1/shipments",
-                params={"tag": "canary", "limit": 50, **({"cursor": cursor} if cursor else {})},
-            )
-            self.look("answer", page.raise_for_status().text)
-            cursor = page.json()["next_cursor"]
+        orders = []
+        for page in _pages(client, "/v1/shipments", tag="canary"):
+            self.look("answer", page.text)
+            orders += [each["order_id"] for each in page.json()["shipments"]]
         after = 0
         while (
             events := client.get("/v1/events", params={"after": after, "limit": 40})
@@ -304,22 +282,32 @@ class Canary:
             self.look("feed", json.dumps(events, ensure_ascii=False))
             after = events[-1]["sequence"]
         (webhook,) = client.get("/v1/webhooks").json()["webhooks"]
-        self.look(
-            "webhook's log",
-            client.get(f"/v1/webhooks/{webhook['id']}/deliveries", params={"limit": 100}).text,
-        )
-        shipments = client.get("/v1/shipments", params={"tag": "canary", "limit": 20}).json()["shipments"]
-        for shipment in shipments:
-            order = f"/v1/shipments/{shipment['order_id']}"
-            for path in (order, f"/v1/tracking/get/{shipment['order_id']}"):
-                self.look("answer", client.get(path).raise_for_status().text)
-            self._look_at_page(client.post(f"{order}/share", json={}).raise_for_status().json()["url"])
+        for page in _pages(client, f"/v1/webhooks/{webhook['id']}/deliveries"):
+            self.look("webhook's log", page.text)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda order_id: self._look_at_order(client, order_id), orders))
+
+    def _look_at_order(self, client: httpx.Client, order_id: str) -> None:
+        order = f"/v1/shipments/{order_id}"
+        for path in (order, f"/v1/tracking/get/{order_id}"):
+            self.look("answer", client.get(path).raise_for_status().text)
+        self._look_at_page(client.post(f"{order}/share", json={}).raise_for_status().json()["url"])
 
     def _look_at_page(self, url: str) -> None:
         for lang in ("zh", "en"):
             for place, path in (("page", ""), ("badge", "/badge.svg")):
                 answer = httpx.get(f"{url}{path}", params={"lang": lang}, trust_env=False, verify=NO_TLS)
                 self.look(place, answer.raise_for_status().text, str(answer.headers))
+
+
+def _pages(client: httpx.Client, path: str, **asked: str) -> Iterator[httpx.Response]:
+    """Every page of a list."""
+    cursor: dict[str, str] | None = {}
+    while cursor is not None:
+        page = client.get(path, params={**asked, "limit": PAGE, **cursor}).raise_for_status()
+        following = page.json()["next_cursor"]
+        cursor = {"cursor": following} if following else None
+        yield page
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -346,8 +334,9 @@ def canary(stack: RunningStack, count: int, seed: int = 1) -> Iterator[Canary]:
     """A run of `count` people up to the last event of the last of them, and everything looked at."""
     crowd = people(count, seed)
     random.Random(seed).shuffle(crowd)
-    with Receiver(behave=well) as receiver:
+    with Receiver() as receiver:
         run = Canary(stack, receiver, Search(crowd))
+        receiver.behave = run.answer
         with run.client() as client:
             made = client.post("/v1/webhooks", json={"url": receiver.url, "events": ["*"]})
             receiver.secrets = (made.raise_for_status().json()["secret"],)

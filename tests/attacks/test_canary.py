@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.attacks.canary import KEPT, OPERATOR, OUTSIDE, PASSING, SPEED, TOLD, WAYS, canary
+from tests.attacks.canary import OPERATOR, SPEED, canary
+from tests.attacks.kept import KEPT, OUTSIDE, PASSING, TOLD, WAYS
 from tests.stacks import running_stack
 
 if TYPE_CHECKING:
     import pytest
 
-PEOPLE = 260
+PEOPLE = 270
 
 
 def test_nobody_is_found_where_nobody_should_be(tmp_path_factory: pytest.TempPathFactory) -> None:
