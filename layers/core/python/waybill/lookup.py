@@ -227,13 +227,18 @@ class Lookup:
         raise freshness.refusal(came.outcome, 1) from came
 
     def _without_call(self, wanted: Wanted, known: Known | None, ask: Ask, error: ServiceError) -> Found:
-        """What can be said when no call can be made though the rule would allow one: the last answer, else the error."""
+        """What can be said when no call can be made though the rule would allow one: the last answer, else the error.
+
+        A phone that nobody can check now is a try all the same: a right one would have been shown the last answer.
+        """
         now = self.now()
         if known:
             decision = freshness.decide(replace(known, next_allowed_at=now + 1), ask, now)
             if isinstance(decision, Serve):
                 self._admit(wanted, known, ask, now)
                 return _found(known, Serve("stale", error.why_stale), now)
+            if isinstance(decision, Refuse):
+                raise self._refusal(replace(decision, error=error), wanted, known, ask, now)
         raise error
 
     def _refusal(
