@@ -223,6 +223,21 @@ def test_a_member_that_showed_the_right_phone_keeps_it_whoever_refreshes() -> No
     assert scene.ask("shunfeng", "8000", member="owner").source == "cache"
 
 
+def test_a_member_that_showed_the_right_phone_keeps_it_for_good_and_it_is_written_once() -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000", member="owner")
+    scene.ask("shunfeng", "8000", member="other")
+    for _ in range(5):
+        scene.time += DAY
+        scene.ask("shunfeng", "8000", member="owner")
+    guesses = scene.store.results["shunfeng", NUMBER].guesses
+    assert sorted(each.member for each in guesses) == ["other", "owner"]
+    for tail in ("1111", "2222", "3333", "4444", "5555"):
+        with pytest.raises(PhoneUnverified):
+            scene.ask("shunfeng", tail, member="other")
+    assert scene.ask("shunfeng", "8000", member="other").source == "cache"
+
+
 def used_up(scene: Scene) -> None:
     budget = Budget("", "day", 1)
     scene.budgets = (budget,)

@@ -43,6 +43,8 @@ TERMINAL_FRESH: Final = 30 * DAY
 KEEP: Final = 40 * DAY
 WRONG_TAILS_UPSTREAM: Final = 3
 WRONG_TAILS_PER_MEMBER: Final = 5
+GUESSES_KEPT: Final = 2 * DAY
+"""How long wrong guesses are kept: longer than they count."""
 ANSWERED: Final = "200"
 
 
@@ -205,15 +207,46 @@ def _unverified(wait: float) -> Refuse:
 def presented(known: Known, ask: Ask) -> bool:
     """Whether the member has shown this tail before, while it had tries left: one of too many at once does not count."""
     return any(
-        sum(
-            at <= shown.at
-            for tail, at in tried_tails(known, ask.member, shown.at).items()
-            if tail != ask.tail
-        )
-        < WRONG_TAILS_PER_MEMBER
+        _counts(known, shown)
         for shown in known.guesses
         if shown.member == ask.member and shown.tail == ask.tail
     )
+
+
+def needless(known: Known) -> list[Guess]:
+    """The guesses that nothing rests on any more: old wrong ones, and right ones but the first that counts of each member.
+
+    The first lets its member in for as long as the tail is right. One that does not count must not outlive the wrong ones before
+    it, or it would count.
+    """
+    shown: set[tuple[str, str]] = set()
+    gone = []
+    for guess in sorted(known.guesses, key=lambda each: each.at):
+        if not _is_right(known, guess.tail):
+            if guess.at <= known.next_allowed_at - GUESSES_KEPT:
+                gone.append(guess)
+        elif (guess.member, guess.tail) in shown or not _counts(known, guess):
+            gone.append(guess)
+        else:
+            shown.add((guess.member, guess.tail))
+    return gone
+
+
+def _counts(known: Known, shown: Guess) -> bool:
+    """Whether the member had tries left when it showed this tail."""
+    others = {
+        guess.tail
+        for guess in known.guesses
+        if guess.member == shown.member
+        and guess.tail != shown.tail
+        and shown.at - DAY < guess.at <= shown.at
+        and not _is_right(known, guess.tail)
+    }
+    return len(others) < WRONG_TAILS_PER_MEMBER
+
+
+def _is_right(known: Known, tail: str) -> bool:
+    return tail in known.tails and known.tails[tail].verdict == "verified"
 
 
 def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
@@ -221,9 +254,7 @@ def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
     return {
         guess.tail: guess.at
         for guess in known.guesses
-        if guess.member == member
-        and guess.at > now - DAY
-        and (guess.tail not in known.tails or known.tails[guess.tail].verdict != "verified")
+        if guess.member == member and guess.at > now - DAY and not _is_right(known, guess.tail)
     }
 
 

@@ -208,7 +208,8 @@ class Lookup:
         known = freshness.learn(known, came, ask, landing.lease, blank, now)
         try:
             self.store.store(code, number, known)
-            if known.phone_bound and ask.tail and not isinstance(came, UpstreamError):
+            answered = known.phone_bound and ask.tail and not isinstance(came, UpstreamError)
+            if answered and not freshness.presented(known, ask):
                 self._note(wanted, known, ask, now)
         except StoreUnavailable as error:
             self.on_loss(error)
