@@ -161,9 +161,9 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
                 "or its last four digits: `phone` in the body, or the header X-Phone-Tail."
             )
         )
-    tried = tried_tails(known, ask.member, now)
-    if len(tried) >= WRONG_TAILS_PER_MEMBER and not presented(known, ask):
-        return Refuse(too_many_tails(min(tried.values()) + DAY - now))
+    if not has_tries(known, ask, now):
+        first = min(tried_tails(known, ask.member, now).values())
+        return Refuse(too_many_tails(first + DAY - now))
     tail = known.tails.get(ask.tail)
     if tail and tail.verdict != "wrong":
         return None
@@ -202,6 +202,11 @@ def _unverified(wait: float) -> Refuse:
         ),
         counts_as_guess=True,
     )
+
+
+def has_tries(known: Known, ask: Ask, now: float) -> bool:
+    """Whether the member may ask with this tail: few wrong ones of it within a day, or it has shown this one before."""
+    return len(tried_tails(known, ask.member, now)) < WRONG_TAILS_PER_MEMBER or presented(known, ask)
 
 
 def presented(known: Known, ask: Ask) -> bool:
