@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from waybill import freshness
 from waybill.budgets import SHARDS
 from waybill.errors import BudgetExhausted, CircuitOpen, UpstreamUnavailable
 from waybill.freshness import Guess, Known
@@ -35,7 +36,8 @@ class MemoryStore:
     def store(self, courier: str, number: str, known: Known) -> None:
         stands = self.results.get((courier, number))
         if stands is None or stands.sequence < known.sequence:
-            guesses = stands.guesses if stands else ()
+            gone = freshness.needless(known)
+            guesses = tuple(each for each in stands.guesses if each not in gone) if stands else ()
             self.results[courier, number] = replace(known, guesses=guesses)
 
     def note_guess(self, courier: str, number: str, guess: Guess) -> tuple[Guess, ...]:

@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 REMEMBERED: Final = 400 * DAY
 """How long a tombstone keeps a restore from bringing somebody back: longer than any copy of the table should be kept."""
 ROUNDS: Final = 6
-PAUSE: Final = 15.0
-"""Wall seconds between two readings: longer than a call of Kuaidi100's may take."""
+PAUSE: Final = 60.0
+"""Wall seconds between two readings: longer than any function may run, for what it has read it may write until its time-out."""
 BATCH: Final = 25
 CHUNK: Final = 90
 TOMBSTONES: Final = "ERASED"
 _CLOSED: Final[Item] = {"pk": {"S": "LEDGER#CLOSED"}, "sk": {"S": "CLOSED"}}
 _WITH_PARCEL: Final = frozenset({"parcel", "history", "milestone", "stall", "shipment", "tag", "backfill"})
 """Kinds of a parcel's partition, which change together."""
-_TEACHING: Final = frozenset({"event", "waiting letter", "share", "call", "webhook"})
+_TEACHING: Final = frozenset({"event", "waiting letter", "share", "call", "webhook", "result"})
 """Kinds that other items are found by."""
 _GUARDS: Final = {
     "call": "outcome",
@@ -279,6 +279,9 @@ class Erasure:
             if held.kind.name == "end of the sums":
                 self._summed_until = held.data["until"]
             self._names.learn(held)
+        for held in self._scan("Cache"):
+            if held.kind.name == "result":
+                self._names.learn(held)
 
     def _found(self) -> Iterator[Held]:
         for table in self._tables:

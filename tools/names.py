@@ -36,6 +36,8 @@ class Names:
 
     def learn(self, held: Held) -> None:
         """Take the names from an item of the subject's, or that somebody else asked about a parcel, or has an address, too."""
+        if held.kind.name in {"call", "result"} and held.link and self._others(held):
+            self.asked_by_others.add(held.link)
         if held.of(self.subject):
             self.links.update(_some(held.link))
             self.events.update(_some(held.event))
@@ -46,8 +48,6 @@ class Names:
                 self.webhooks.update(_some(held.webhook))
         elif held.kind.name == "shipment":
             self.addresses_of_others.update(_some(_address(held)))
-        elif held.kind.name == "call" and held.link and self._others(held):
-            self.asked_by_others.add(held.link)
 
     def judge(self, link: Link, partition: Iterable[Held]) -> bool:
         """Whether nobody but the subject has anything of a parcel, by what its partition holds; remembered in `erased`."""

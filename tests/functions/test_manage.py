@@ -226,6 +226,14 @@ def test_a_parcel_of_an_order_of_very_many_is_found_by_its_number(manage: App) -
     assert manage.send("DELETE", ONE, path=path, query=query).status == 204
 
 
+def test_an_order_of_a_number_of_very_many_is_found_by_its_courier(manage: App) -> None:
+    for each in range(101):
+        register(manage, order_id=f"{each}")
+    path = {"order_id": "0"}
+    query = {"tracking_number": "YT0000000000001", "courier": "yuantong"}
+    assert manage.send("DELETE", ONE, path=path, query=query).status == 204
+
+
 def test_a_patch_cannot_pile_up_metadata(manage: App) -> None:
     register(manage, metadata={f"a{each}": "" for each in range(20)})
     refused = error(manage.send_json("PATCH", ONE, {"metadata": {"b": ""}}, path={"order_id": "1001"}))

@@ -21,6 +21,7 @@ from tests.erased import (
     text_of,
     webhook_id,
 )
+from tests.followed import known, line
 from tests.kills import kill_points
 from tests.store.conftest import client_of, new_table
 from tools import holdings
@@ -28,9 +29,11 @@ from tools.holdings import ERASED, KINDS, Subject
 from tools.restore import Restore
 from waybill import notifications, tallies
 from waybill.budgets import Budget
+from waybill.cache import Cache
 from waybill.circuit import Circuit
 from waybill.errors import InvalidField, NotFound, WaybillError
 from waybill.feed import Entry
+from waybill.freshness import Guess
 from waybill.shipments import Link
 
 if TYPE_CHECKING:
@@ -183,6 +186,20 @@ def test_an_export_has_all_of_it_and_nothing_of_others(world: World) -> None:
     (order,) = [each for each in world.erasure(ORDER).export() if each["kind"] == "shipment"]
     assert order["registration"]["notify"]["email"].startswith("mail.erin1@")
     assert "e-2" not in json.dumps(list(world.erasure(ORDER).export()))
+
+
+@pytest.mark.parametrize("members", [(ERIN,), (ERIN, OTHER)])
+def test_a_parcel_that_was_shown_out_of_the_cache_goes_with_the_last_who_has_seen_it(
+    world: World, members: tuple[str, ...]
+) -> None:
+    """Its calls were the schedule's, and its shipments are gone: only the showing of a phone says who has asked about it."""
+    seen, cached = Link("shunfeng", "SF1000000000005"), Cache(world.dynamodb, world.cache)
+    cached.store(seen.courier, seen.number, known(NOW, line("103", NOW), link=seen, phone_bound=True))
+    for member in members:
+        cached.note_guess(seen.courier, seen.number, Guess(NOW, member, "b" * 32))
+    assert world.erasure(MEMBER).run().left == []
+    stays = cached.known(seen.courier, seen.number, consistent=True)
+    assert [each.member for each in stays.guesses] == [OTHER] if stays else members == (ERIN,)
 
 
 def test_what_arrives_meanwhile_is_erased_too(world: World) -> None:

@@ -167,6 +167,8 @@ def test_who_registers_many_phones_is_told_by_none_after_five_wrong_ones(alone: 
     alone.tell(bound_to(alone, "0009"))
 
     assert alone.events("guesser") == []
+    (known,) = alone.results.values()
+    assert len(known.guesses) == 5, "which all members share the place of"
 
 
 def test_while_the_key_of_phones_cannot_be_read_only_what_needs_it_comes_back(alone: Scene) -> None:

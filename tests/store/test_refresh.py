@@ -12,7 +12,7 @@ from tests.doubles import FixedSecrets
 from tests.followed import DAY, HOUR, LINK, NINE, Courier, Followed, known, line
 from tests.store.conftest import new_table
 from waybill.errors import BudgetExhausted, StoreUnavailable
-from waybill.freshness import Known, Tail
+from waybill.freshness import Guess, Known, Tail
 from waybill.outcomes import (
     CompanyNotFound,
     NoResult,
@@ -316,6 +316,23 @@ def test_the_right_phone_is_found_among_those_that_were_named_and_kept_to(follow
     assert [query.phone for query in followed.courier.queries[2:]] == ["8000"] * 3
     assert followed.ship(right).standing.as_of > 0
     assert followed.ship(wrong).standing.as_of == 0
+
+
+def test_a_member_without_tries_left_does_not_keep_the_others_from_news(followed: Followed) -> None:
+    followed.courier.right_tail = "8000"
+    followed.courier.time = NINE + 3 * HOUR
+    owner = followed.register("owner", link=SF, tail="8000")
+    followed.look(SF)
+    followed.courier.time += 1
+    for tail in ("1111", "2222", "3333", "4444", "5555"):
+        hashed = followed.courier.secrets.tail_hash(SF.courier, SF.number, tail)
+        followed.courier.store.note_guess(
+            SF.courier, SF.number, Guess(followed.courier.time, "other", hashed)
+        )
+    followed.register("newer", member="other", link=SF, tail="8000")
+    row = followed.look(SF)
+    assert row.checked_at == followed.ship(owner).standing.as_of == followed.courier.time
+    assert followed.calls == 2
 
 
 def test_wrong_phones_alone_pause_a_parcel_after_one_call_each(followed: Followed) -> None:

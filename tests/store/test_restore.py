@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.followed import HOUR, LINK, NINE, Followed, known, line
 from tests.store.conftest import client_of, new_table
 from tools.restore import Restore, Restored, main
 from waybill.access import SCOPES, Token
@@ -96,6 +97,39 @@ def test_a_token_that_was_ended_since_stays_so_and_one_that_was_lost_comes_back(
         assert dataclasses.replace(restore, dry_run=True).run() == restore.run()
         assert list(tokens.registered()) == known
         assert [tokens.grant(token.hash) is None for token in (revoked, rotated, lost)] == [True, True, False]
+
+
+def test_a_parcel_that_is_brought_back_to_an_earlier_moment_goes_on_and_tells_nothing_twice(
+    dynamodb: DynamoDBClient,
+) -> None:
+    copy = new_table(dynamodb, "TrackingTable")
+    followed = Followed(dynamodb, new_table(dynamodb, "TrackingTable"))
+    followed.register()
+    collected, tour = line("103", NINE - 3 * HOUR), line("5", NINE + HOUR)
+    followed.following.follow(known(NINE, collected))
+    for item in dynamodb.scan(TableName=followed.table, ConsistentRead=True)["Items"]:
+        dynamodb.put_item(TableName=copy, Item=item)
+    followed.courier.time += 2 * HOUR
+    followed.following.follow(known(followed.courier.time, collected, tour))
+    told, row = milestones(followed), followed.row()
+    restore = Restore(dynamodb, copy, followed.table, followed.courier.time, begins="PARCEL#", replace=True)
+    assert restore.run().kept == 0
+    followed.courier.time += 2 * HOUR
+    followed.following.follow(known(followed.courier.time, collected, tour))
+    assert followed.row().checked_at == followed.courier.time > (row.checked_at or 0.0)
+    assert [each.status for each in followed.parcels.read(LINK).parcel.milestones] == [
+        "in_transit",
+        "out_for_delivery",
+    ]
+    assert milestones(followed) == told
+    followed.courier.time += 2 * HOUR
+    followed.following.follow(known(followed.courier.time, collected, tour, line("301", NINE + 5 * HOUR)))
+    assert milestones(followed).keys() - told.keys() == {"MILESTONE#delivered"}
+
+
+def milestones(followed: Followed) -> dict[str, Any]:
+    items = followed.dynamodb.scan(TableName=followed.table, ConsistentRead=True)["Items"]
+    return {item["sk"]["S"]: item for item in items if item["sk"]["S"].startswith("MILESTONE#")}
 
 
 def test_a_newer_tombstone_is_not_replaced(dynamodb: DynamoDBClient) -> None:

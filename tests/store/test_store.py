@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from waybill.freshness import Guess, Known, Tail
+from waybill.errors import DAY
+from waybill.freshness import Ask, Guess, Known, Tail, presented
 from waybill.model import Area, Event, Parcel, Route
 
 if TYPE_CHECKING:
@@ -59,3 +60,37 @@ def test_guesses_are_counted_beside_what_is_known(store: Store) -> None:
     store.store(*KEY, KNOWN)
     assert store.note_guess(*KEY, second) == (first, second)
     assert store.known(*KEY, consistent=True) == replace(KNOWN, guesses=(first, second))
+
+
+def test_wrong_guesses_are_forgotten_in_days_and_a_right_one_never(store: Store) -> None:
+    right, wrong = Guess(NOW, "acme", "a" * 32), Guess(NOW + 1, "acme", "b" * 32)
+    for guess in (right, wrong, replace(right, at=NOW + 2)):
+        store.note_guess(*KEY, guess)
+    for days in (1, 3, 30):
+        known = store.known(*KEY, consistent=True)
+        assert known is not None
+        later = replace(
+            KNOWN, sequence=KNOWN.sequence + days, guesses=known.guesses, next_allowed_at=NOW + days * DAY
+        )
+        store.store(*KEY, later)
+        known = store.known(*KEY, consistent=True)
+        assert known == replace(later, guesses=(right, wrong) if days < 2 else (right,))
+
+
+def test_a_right_guess_among_too_many_does_not_outlive_the_wrong_ones(store: Store) -> None:
+    """Else it would count once they are gone, and many tried at once would be worth it."""
+    wrong = [Guess(NOW + each, "acme", f"{each}" * 32) for each in range(5)]
+    right = Guess(NOW + 5, "acme", "a" * 32)
+    for guess in (*wrong, right):
+        store.note_guess(*KEY, guess)
+    for days in (1, 2, 3):
+        known = store.known(*KEY, consistent=True)
+        assert known is not None
+        at = NOW + days * DAY + 4.5
+        store.store(
+            *KEY, replace(KNOWN, sequence=KNOWN.sequence + days, guesses=known.guesses, next_allowed_at=at)
+        )
+        known = store.known(*KEY, consistent=True)
+        assert known is not None
+        assert not presented(known, Ask("acme", right.tail))
+        assert days < 3 or known.guesses == ()

@@ -46,6 +46,17 @@ def test_a_shipment_comes_back_as_it_was_written(watches: Watches) -> None:
     assert watches.of_number("acme", whole.number) == [whole]
 
 
+def test_large_shipments_are_found_though_a_page_ends_at_a_megabyte(watches: Watches) -> None:
+    note = Registration(metadata={"note": "x" * 300_000})
+    for each in range(5):
+        assert watches.create(replace(ship(number=f"YT{each}", at=NOW + each), registration=note)) is None
+        assert watches.create(replace(ship(f"order {each}", at=NOW + each), registration=note)) is None
+    assert [found.number for found in watches.of_order("acme", "1001")] == ["YT4", "YT3", "YT2", "YT1", "YT0"]
+    assert [found.order_id for found in watches.of_number("acme", "YT0000000000001")] == [
+        f"order {each}" for each in (4, 3, 2, 1, 0)
+    ]
+
+
 def test_what_stands_there_is_not_overwritten(watches: Watches) -> None:
     first = ship(tags=("first",))
     assert watches.create(first) is None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.template.resources import Resources, of_type, target
+from tools import erasure
 
 EVERY_FUNCTION = {
     "STAGE",
@@ -133,6 +134,11 @@ def test_every_function_ends_before_the_gateway_gives_up(
     for name, function in functions.items():
         assert "Timeout" in source["Resources"][name]["Properties"], name
         assert function["Timeout"] < GATEWAY_SECONDS or name in NOBODY_WAITS, name
+
+
+def test_an_erasure_reads_again_when_no_function_still_has_what_it_read_before(functions: Resources) -> None:
+    for name, function in functions.items():
+        assert function["Timeout"] < erasure.PAUSE, name
 
 
 def test_no_function_has_more_routes_than_its_policy_holds(

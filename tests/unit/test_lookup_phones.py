@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.doubles import MemoryStore
-from waybill.errors import PhoneMismatch, PhoneRequired, PhoneUnverified, RateLimited
+from waybill.budgets import Budget
+from waybill.circuit import Circuit
+from waybill.errors import (
+    BudgetExhausted,
+    CircuitOpen,
+    PhoneMismatch,
+    PhoneRequired,
+    PhoneUnverified,
+    RateLimited,
+    ServiceError,
+    UpstreamUnavailable,
+)
 from waybill.outcomes import NoResult, WrongPhone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from waybill.freshness import Known
 
 from tests.unit.scenes import DAY, GAP, NUMBER, Scene
@@ -208,3 +221,63 @@ def test_a_member_that_showed_the_right_phone_keeps_it_whoever_refreshes() -> No
         with pytest.raises(PhoneUnverified):
             scene.ask("shunfeng", tail, member="owner")
     assert scene.ask("shunfeng", "8000", member="owner").source == "cache"
+
+
+def test_a_member_that_showed_the_right_phone_keeps_it_for_good_and_it_is_written_once() -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000", member="owner")
+    scene.ask("shunfeng", "8000", member="other")
+    for _ in range(5):
+        scene.time += DAY
+        scene.ask("shunfeng", "8000", member="owner")
+    guesses = scene.store.results["shunfeng", NUMBER].guesses
+    assert sorted(each.member for each in guesses) == ["other", "owner"]
+    for tail in ("1111", "2222", "3333", "4444", "5555"):
+        with pytest.raises(PhoneUnverified):
+            scene.ask("shunfeng", tail, member="other")
+    assert scene.ask("shunfeng", "8000", member="other").source == "cache"
+
+
+def used_up(scene: Scene) -> None:
+    budget = Budget("", "day", 1)
+    scene.budgets = (budget,)
+    scene.slots.used[budget.name(scene.time), 0] = 1
+
+
+def refused_to_all(scene: Scene) -> None:
+    scene.slots.opened = Circuit.opened("601", "another", scene.time)
+
+
+def not_filled_in(scene: Scene) -> None:
+    scene.secrets.current = None
+
+
+def nothing(scene: Scene) -> None:
+    """Nothing has to be done: a parcel that is no longer followed is not asked about."""
+
+
+@pytest.mark.parametrize(
+    ("forbid", "asked", "error"),
+    [
+        (used_up, {}, BudgetExhausted),
+        (refused_to_all, {}, CircuitOpen),
+        (not_filled_in, {}, UpstreamUnavailable),
+        (nothing, {"followed": False}, UpstreamUnavailable),
+    ],
+)
+def test_where_no_call_can_be_made_a_member_has_five_wrong_guesses_all_the_same(
+    forbid: Callable[[Scene], None], asked: dict[str, bool], error: type[ServiceError]
+) -> None:
+    scene = Scene(right_tail="8000")
+    scene.ask("shunfeng", "8000", member="owner")
+    scene.time += GAP + 1
+    forbid(scene)
+    for tail in ("1111", "2222", "3333", "4444", "5555", "5555", "1111"):
+        with pytest.raises(error):
+            scene.ask("shunfeng", tail, member="stranger", **asked)
+    for tail in ("6666", "8000"):
+        with pytest.raises(RateLimited):
+            scene.ask("shunfeng", tail, member="stranger", **asked)
+    assert scene.ask("shunfeng", "8000", member="owner", **asked).source == "stale"
+    assert scene.ask("shunfeng", "8000", member="another", **asked).source == "stale"
+    assert len(scene.queries) == 1

@@ -38,7 +38,10 @@ class Cache:
         return _to_known(item) if item else None
 
     def store(self, courier: str, number: str, known: Known) -> None:
-        """Store what a call taught; an older flight never overwrites a newer one. Guesses are left alone."""
+        """Store what a call taught; an older flight never overwrites a newer one.
+
+        Of the guesses only those go that nothing rests on any more (`freshness.needless`).
+        """
         values: Item = {
             ":sequence": as_number(known.sequence),
             ":fetched": as_number(known.fetched_at),
@@ -61,10 +64,10 @@ class Cache:
                 "B": zlib.compress(json.dumps(known.parcel.to_dict(), ensure_ascii=False).encode())
             }
             update += ", parcel = :parcel"
-        old = [_guess_text(guess) for guess in known.guesses if guess.at <= known.next_allowed_at - 2 * DAY]
-        if old:
-            values[":old"] = {"SS": old}
-            update += " DELETE guesses :old"
+        needless = freshness.needless(known)
+        if needless:
+            values[":needless"] = {"SS": [_guess_text(guess) for guess in needless]}
+            update += " DELETE guesses :needless"
         self._refused_by(
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
@@ -85,7 +88,7 @@ class Cache:
                 UpdateExpression="SET expires_at = if_not_exists(expires_at, :expires) ADD guesses :guess",
                 ExpressionAttributeValues={
                     ":guess": {"SS": [_guess_text(guess)]},
-                    ":expires": as_number(int(guess.at + 2 * DAY)),
+                    ":expires": as_number(int(guess.at + freshness.GUESSES_KEPT)),
                 },
                 ReturnValues="UPDATED_NEW",
             )

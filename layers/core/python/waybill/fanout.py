@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from waybill import messages, notifications, outbox
+from waybill import freshness, messages, notifications, outbox
 from waybill.errors import QueueUnavailable, StoreUnavailable, UpstreamUnavailable
 from waybill.feed import Entry
-from waybill.freshness import Guess
+from waybill.freshness import Ask, Guess
 from waybill.messages import Delivery, Letter
 from waybill.reflection import sees
 from waybill.shipments import Link
@@ -205,16 +205,27 @@ class Fanout:
         if not waiting or dossier.tracked is None or not dossier.tracked.phone_bound:
             return waiting
         known = self.known(link.courier, link.number)
-        return [ship for ship in waiting if known and sees(ship, self._shown(ship, known), self.tail_hash)]
+        seeing = []
+        for ship in waiting:
+            known = known and self._shown(ship, known)
+            if known and sees(ship, known, self.tail_hash):
+                seeing.append(ship)
+        return seeing
 
     def _shown(self, ship: Shipment, known: Known) -> Known:
-        """What is known, with the shipment's phone among those that its member has tried: who waits to be told asks nothing."""
+        """What is known, with the shipment's phone among those that its member has tried: who waits to be told asks nothing.
+
+        Not that of a member without tries left. It would not count, and what is known is in one item for all.
+        """
         if ship.registration.tail is None:
             return known
         tail = self.tail_hash(ship.courier, ship.number, ship.registration.tail)
         if any((guess.member, guess.tail) == (ship.member, tail) for guess in known.guesses):
             return known
-        guess = Guess(round(self.now(), 3), ship.member, tail)
+        now = self.now()
+        if not freshness.has_tries(known, Ask(ship.member, tail, phone_bound=True), now):
+            return known
+        guess = Guess(round(now, 3), ship.member, tail)
         return replace(known, guesses=self.note_guess(ship.courier, ship.number, guess))
 
     def _concerned(self, data: dict[str, Any]) -> Iterable[str]:

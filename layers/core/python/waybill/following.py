@@ -16,7 +16,7 @@ from waybill import pace, schedule
 from waybill.errors import DAY, StoreUnavailable
 from waybill.merge import merge
 from waybill.model import Answer
-from waybill.parcels import BIRTHS
+from waybill.parcels import BIRTHS, milestone_key
 from waybill.shipments import Link, Standing
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class Following:
             if (tracked, parcel) == (before.tracked, before.parcel):
                 return
             news = None if parcel == before.parcel else parcel
-            if self.parcels.write(before, tracked, news, born, known.parcel, now=self.now()) is None:
+            # A history that was restored learns again of what has been told already.
+            untold = tuple(each for each in born if milestone_key(each) not in before.born)
+            if self.parcels.write(before, tracked, news, untold, known.parcel, now=self.now()) is None:
                 conflicts += 1
             elif not partly:
                 stays = pace.stays(before.parcel, parcel, schedule.offset_of(parcel))

@@ -43,6 +43,8 @@ TERMINAL_FRESH: Final = 30 * DAY
 KEEP: Final = 40 * DAY
 WRONG_TAILS_UPSTREAM: Final = 3
 WRONG_TAILS_PER_MEMBER: Final = 5
+GUESSES_KEPT: Final = 2 * DAY
+"""How long wrong guesses are kept: longer than they count."""
 ANSWERED: Final = "200"
 
 
@@ -159,9 +161,9 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
                 "or its last four digits: `phone` in the body, or the header X-Phone-Tail."
             )
         )
-    tried = tried_tails(known, ask.member, now)
-    if len(tried) >= WRONG_TAILS_PER_MEMBER and not presented(known, ask):
-        return Refuse(too_many_tails(min(tried.values()) + DAY - now))
+    if not has_tries(known, ask, now):
+        first = min(tried_tails(known, ask.member, now).values())
+        return Refuse(too_many_tails(first + DAY - now))
     tail = known.tails.get(ask.tail)
     if tail and tail.verdict != "wrong":
         return None
@@ -202,18 +204,54 @@ def _unverified(wait: float) -> Refuse:
     )
 
 
+def has_tries(known: Known, ask: Ask, now: float) -> bool:
+    """Whether the member may ask with this tail: few wrong ones of it within a day, or it has shown this one before."""
+    return len(tried_tails(known, ask.member, now)) < WRONG_TAILS_PER_MEMBER or presented(known, ask)
+
+
 def presented(known: Known, ask: Ask) -> bool:
     """Whether the member has shown this tail before, while it had tries left: one of too many at once does not count."""
     return any(
-        sum(
-            at <= shown.at
-            for tail, at in tried_tails(known, ask.member, shown.at).items()
-            if tail != ask.tail
-        )
-        < WRONG_TAILS_PER_MEMBER
+        _counts(known, shown)
         for shown in known.guesses
         if shown.member == ask.member and shown.tail == ask.tail
     )
+
+
+def needless(known: Known) -> list[Guess]:
+    """The guesses that nothing rests on any more: old wrong ones, and right ones but the first that counts of each member.
+
+    The first lets its member in for as long as the tail is right. One that does not count must not outlive the wrong ones before
+    it, or it would count.
+    """
+    shown: set[tuple[str, str]] = set()
+    gone = []
+    for guess in sorted(known.guesses, key=lambda each: each.at):
+        if not _is_right(known, guess.tail):
+            if guess.at <= known.next_allowed_at - GUESSES_KEPT:
+                gone.append(guess)
+        elif (guess.member, guess.tail) in shown or not _counts(known, guess):
+            gone.append(guess)
+        else:
+            shown.add((guess.member, guess.tail))
+    return gone
+
+
+def _counts(known: Known, shown: Guess) -> bool:
+    """Whether the member had tries left when it showed this tail."""
+    others = {
+        guess.tail
+        for guess in known.guesses
+        if guess.member == shown.member
+        and guess.tail != shown.tail
+        and shown.at - DAY < guess.at <= shown.at
+        and not _is_right(known, guess.tail)
+    }
+    return len(others) < WRONG_TAILS_PER_MEMBER
+
+
+def _is_right(known: Known, tail: str) -> bool:
+    return tail in known.tails and known.tails[tail].verdict == "verified"
 
 
 def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
@@ -221,9 +259,7 @@ def tried_tails(known: Known, member: str, now: float) -> dict[str, float]:
     return {
         guess.tail: guess.at
         for guess in known.guesses
-        if guess.member == member
-        and guess.at > now - DAY
-        and (guess.tail not in known.tails or known.tails[guess.tail].verdict != "verified")
+        if guess.member == member and guess.at > now - DAY and not _is_right(known, guess.tail)
     }
 
 

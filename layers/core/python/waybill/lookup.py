@@ -208,7 +208,8 @@ class Lookup:
         known = freshness.learn(known, came, ask, landing.lease, blank, now)
         try:
             self.store.store(code, number, known)
-            if known.phone_bound and ask.tail and not isinstance(came, UpstreamError):
+            answered = known.phone_bound and ask.tail and not isinstance(came, UpstreamError)
+            if answered and not freshness.presented(known, ask):
                 self._note(wanted, known, ask, now)
         except StoreUnavailable as error:
             self.on_loss(error)
@@ -227,13 +228,18 @@ class Lookup:
         raise freshness.refusal(came.outcome, 1) from came
 
     def _without_call(self, wanted: Wanted, known: Known | None, ask: Ask, error: ServiceError) -> Found:
-        """What can be said when no call can be made though the rule would allow one: the last answer, else the error."""
+        """What can be said when no call can be made though the rule would allow one: the last answer, else the error.
+
+        A phone that nobody can check now is a try all the same: a right one would have been shown the last answer.
+        """
         now = self.now()
         if known:
             decision = freshness.decide(replace(known, next_allowed_at=now + 1), ask, now)
             if isinstance(decision, Serve):
                 self._admit(wanted, known, ask, now)
                 return _found(known, Serve("stale", error.why_stale), now)
+            if isinstance(decision, Refuse):
+                raise self._refusal(replace(decision, error=error), wanted, known, ask, now)
         raise error
 
     def _refusal(

@@ -10,8 +10,8 @@
     TAG#..., WATCH#...     `watches`
 
 Row, history and births of one answer are written in one transaction, so that a milestone is there if and only if its parcel knows
-it. Milestones and stalls are born into the outbox. Only the row and the births are read by others than this module: the index by
-the dispatcher, the births by the table's stream.
+it, until a restore brings an older history back. Milestones and stalls are born into the outbox. Only the row and the births are
+read by others than this module: the index by the dispatcher, the births by the table's stream.
 """
 
 from __future__ import annotations
@@ -167,10 +167,12 @@ def milestone_key(milestone: Milestone) -> str:
 
 
 def _with(dossier: Dossier, item: Item) -> Dossier:
-    """The dossier with one more item of its partition; tags and milestones are the shipments' and the history's as well."""
+    """The dossier with one more item of its partition; tags, and what milestones say, stand elsewhere as well."""
     match item["sk"]["S"].split("#")[0]:
         case "HISTORY":
             return replace(dossier, parcel=Parcel.from_dict(json.loads(zlib.decompress(item["parcel"]["B"]))))
+        case "MILESTONE":
+            return replace(dossier, born=dossier.born | {item["sk"]["S"]})
         case "PARCEL":
             return replace(dossier, tracked=_to_tracked(item))
         case "WATCH":

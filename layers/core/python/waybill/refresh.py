@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from waybill import couriers, schedule
+from waybill import couriers, freshness, schedule
 from waybill.calls import SCHEDULE
 from waybill.errors import (
     DAY,
@@ -31,7 +31,7 @@ from waybill.errors import (
     UpstreamUnknown,
 )
 from waybill.following import stopped
-from waybill.freshness import Known
+from waybill.freshness import Ask, Known
 from waybill.lookup import Wanted
 from waybill.outcomes import CompanyNotFound, NoResult, OutcomeUnknown, ServerBusy, ServerFault, UnlistedCode
 from waybill.shipments import Standing
@@ -200,19 +200,25 @@ class Refresh:
             self._write(seen, stopped(tracked, "phone_needed", self.now()))
 
     def _best(self, seen: Dossier, courier: Courier, known: Known) -> tuple[Shipment, str | None, int]:
-        """For whom to ask, with which phone tail, and how promising that is: 2 verified, 1 untried, 0 none that may be right.
+        """For whom to ask, with which phone tail, and how promising that is.
 
-        The newest registration wins where the phones do not decide it.
+        3 verified, 2 untried, 1 of a member that has no tries left today, 0 none that may be right. The newest registration wins
+        where the phones do not decide it.
         """
 
         def promising(ship: Shipment) -> int:
             tail = ship.registration.tail
             if tail is None:
                 return 0
-            if not known.tails:
+            if not known.tails and not known.guesses:
+                return 2
+            ask = Ask(ship.member, self.tail_hash(ship.courier, ship.number, tail), phone_bound=True)
+            verdict = known.tails.get(ask.tail or "")
+            if verdict and verdict.verdict == "wrong":
+                return 0
+            if not freshness.has_tries(known, ask, self.now()):
                 return 1
-            verdict = known.tails.get(self.tail_hash(ship.courier, ship.number, tail))
-            return {"verified": 2, "wrong": 0}.get(verdict.verdict if verdict else "", 1)
+            return 3 if verdict and verdict.verdict == "verified" else 2
 
         bound = courier.requires_phone or known.phone_bound
         best = max(seen.waiting, key=lambda ship: (promising(ship) if bound else 0, ship.created_at, ship.id))

@@ -166,7 +166,10 @@ class Shipments:
         return ship
 
     def _of(self, which: Which) -> list[Shipment]:
-        """By number where there is one: an order may have more parcels than are looked at."""
+        """By number where there is one: an order may have more parcels than are looked at, and a number more orders."""
+        if which.number is not None and which.courier is not None:
+            ship = self.watches.get(which.member, which.order_id, Link(which.courier, which.number))
+            return [ship] if ship else []
         ships = (
             self.watches.of_order(which.member, which.order_id)
             if which.number is None

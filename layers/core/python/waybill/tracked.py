@@ -49,11 +49,15 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """All that is kept of one parcel: its row if it is followed, its merged history, and whoever watches it."""
+    """All that is kept of one parcel: its row if it is followed, its merged history, and whoever watches it.
+
+    `born` are the keys of its births. A history that was restored to an earlier moment may not know all of them.
+    """
 
     parcel: Parcel
     tracked: Tracked | None = None
     watches: tuple[Shipment, ...] = field(default=())
+    born: frozenset[str] = frozenset()
 
     @property
     def waiting(self) -> list[Shipment]:

@@ -145,7 +145,15 @@ class Watches:
         return [to_shipment(item) for item in batch(self._dynamodb, self._table, wanted)]
 
     def _first(self, index: Index, member: str, value: str) -> list[Shipment]:
-        return [ship for _, ship in self.page(index, member, value, limit=PARCELS_PER_ORDER).rows if ship]
+        """As many as are looked at. DynamoDB ends a page at 1 MB, which fewer large shipments may fill."""
+        found: list[tuple[Place, Shipment | None]] = []
+        more = True
+        while more and len(found) < PARCELS_PER_ORDER:
+            after = found[-1][0] if found else None
+            page = self.page(index, member, value, limit=PARCELS_PER_ORDER - len(found), after=after)
+            found += page.rows
+            more = page.more
+        return [ship for _, ship in found if ship]
 
     def create(self, ship: Shipment) -> Shipment | None:
         """Write a shipment that is new: None, or the one that stands there already."""
