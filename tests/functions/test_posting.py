@@ -347,6 +347,19 @@ def test_tls_holds_the_certificate_against_the_hosts_name_and_not_its_address(tm
     assert len(receiver.requests) == 1
 
 
+def test_what_is_trusted_is_read_once_and_not_for_each_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes long, and would take it of every other post that is under way."""
+    server, _ = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "both.pem"))
+    with Receiver(SECRET, tls=server) as receiver, Poster(loopback=True) as poster:
+        monkeypatch.setattr(ssl, "create_default_context", None)
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
+        url = receiver.url.replace("http:", "https:")
+        assert [post(url, poster).status for _ in range(2)] == [204, 204]
+
+
 def test_a_certificate_of_nobody_is_refused(tmp_path: Path) -> None:
     server, _ = certificate(tmp_path)
     with Receiver(SECRET, tls=server) as receiver:

@@ -2,8 +2,8 @@
 
 httpcore opens the connection through `_Guarded`, which looks the host up, checks all of its addresses and connects to one of those
 it has checked; there is no second look-up that could say otherwise, and TLS still holds the certificate against the host's name.
-Each try has a connection of its own: those that a frozen container kept would be dead without a sign. There are no redirects,
-proxies or cookies here that could lead elsewhere.
+Each try has a connection of its own: those that a frozen container kept would be dead without a sign. What all of them trust is
+read once. There are no redirects, proxies or cookies here that could lead elsewhere.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Poster:
         self._deadline = deadline
         self._patience = patience
         self._http = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
+            # Given none, httpcore reads all certificate authorities for each connection, and the loop stands still meanwhile.
+            ssl_context=tls or httpcore.default_ssl_context(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=_Guarded(lookup or _lookup, loopback=loopback),
