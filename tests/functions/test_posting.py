@@ -28,6 +28,7 @@ from tests.receivers import (
     first,
     hanging,
     redirecting,
+    slow,
 )
 from waybill import signing
 from waybill.post import READ_BYTES, Outcome, Poster
@@ -219,6 +220,28 @@ def test_a_name_that_nobody_answers_ends_at_the_deadline() -> None:
 
     with Poster(lookup=never, deadline=0.1) as poster:
         assert post("http://hooks.example.com/", poster).error == "timeout"
+
+
+@pytest.mark.parametrize(("patience", "timed_out"), [(0.1, True), (30.0, False)])
+def test_what_fails_slowly_without_a_status_has_timed_out_whatever_its_word(
+    patience: float, *, timed_out: bool
+) -> None:
+    async def late(_host: str, _port: int) -> list[str]:
+        await asyncio.sleep(0.2)
+        raise socket.gaierror(-3, "temporary failure in name resolution")
+
+    with Poster(lookup=late, patience=patience) as poster:
+        outcome = post("https://hooks.example.com/", poster)
+    assert (outcome.status, outcome.error, outcome.timed_out) == (None, "dns", timed_out)
+
+
+def test_what_answers_slowly_has_not_timed_out() -> None:
+    with (
+        Receiver(SECRET, behave=slow(0.2)) as receiver,
+        Poster(loopback=True, patience=0.1) as poster,
+    ):
+        outcome = post(receiver.url, poster)
+    assert (outcome.status, outcome.timed_out) == (204, False)
 
 
 def test_an_endless_answer_is_cut_off_and_counts() -> None:

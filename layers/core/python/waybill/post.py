@@ -62,7 +62,8 @@ class Outcome:
     """What one POST came to: a status, or in a word of ERRORS why there is none. `ms` is how long it took.
 
     `answer` is the beginning of what came, and `retry_after` what the endpoint asks for, in wall seconds. One with a status may
-    have `timed_out`, too: the answer never ended, and counts all the same.
+    have `timed_out`, too: the answer never ended, and counts all the same. So has one that failed after it had been slow, such as
+    a name that could not be looked up: it has kept its worker as an endpoint does that never answers.
     """
 
     ms: int
@@ -137,13 +138,14 @@ class Poster:
                         break
         except _FAULTS as fault:
             error = _word(fault)
+        took = time.perf_counter() - started
         return Outcome(
-            ms=round((time.perf_counter() - started) * 1000),
+            ms=round(took * 1000),
             status=response.status if response else None,
             error=None if response else error,
             answer=bytes(answer[:READ_BYTES]),
             retry_after=_retry_after(response.headers) if response else None,
-            timed_out=error == TIMEOUT,
+            timed_out=error == TIMEOUT or (response is None and took >= self._patience),
         )
 
 
