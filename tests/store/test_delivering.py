@@ -9,7 +9,8 @@ import pytest
 
 from tests.delivered import DOWN, MEMBER, WELL, notices
 from tests.receivers import Reply, answering, failing, first
-from waybill import retries
+from waybill import deliveries, feed, retries
+from waybill.concerns import Concerns
 from waybill.deliveries import Deliveries, Progress
 from waybill.errors import DAY, HOUR, MINUTE
 from waybill.outbox import FANOUT
@@ -186,11 +187,11 @@ def test_what_is_parked_while_its_webhook_is_resumed_is_sent_all_the_same(make: 
     class Resumed(Deliveries):
         """Its owner looks for what is parked just before the first delivery is."""
 
-        def put(self, progress: Progress, now: float) -> bool:
+        def put(self, progress: Progress, now: float, kept: float = deliveries.KEPT) -> bool:
             if world.webhook().state == "paused":
                 world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="active"))
-                assert self.page(MEMBER, world.hook.id, 1, state="parked") == ([], None)
-            return super().put(progress, now)
+                assert self.page(MEMBER, world.hook.id, now, 1, state="parked") == ([], None)
+            return super().put(progress, now, kept)
 
     delivery = world.event()
     replace(world.delivering(), deliveries=Resumed(world.dynamodb, world.tracking))(delivery)
@@ -223,6 +224,33 @@ def test_an_event_that_is_no_longer_kept_is_not_delivered(world: World) -> None:
     world.deliver(delivery)
     assert world.receiver.requests == []
     assert world.deliveries.get(delivery) is None
+
+
+def test_what_was_given_up_ends_with_its_event_however_often_it_is_sent_again(make: Make) -> None:
+    world = make(answering(DOWN))
+    many = [world.event() for _ in range(3)]
+    for each in many:
+        world.deliver(each)
+    world.advance(HOUR)
+    world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="paused"))
+    for each in many:
+        world.deliver(each)
+    world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="active"))
+    world.advance(feed.KEPT - HOUR + MINUTE)
+    delivering = replace(
+        world.delivering(), feed=feed.Feed(world.dynamodb, world.tracking, world.cache, world.now)
+    )
+
+    def parked() -> list[Progress]:
+        return world.deliveries.page(MEMBER, world.hook.id, world.now(), 9, state="parked")[0]
+
+    assert len(parked()) == len(many), "kept for longer than their events"
+    for progress in parked():
+        world.deliveries.put(deliveries.resent(progress, world.now(), world.now()), world.now())
+        delivering(progress.delivery)
+    assert parked() == []
+    assert Concerns(world.dynamodb, world.tracking).deliveries(MEMBER, world.hook.id, "parked", 9) == []
+    assert len(world.receiver.requests) == len(many)
 
 
 def test_an_endpoint_that_is_gone_is_disabled_at_once_and_its_owner_hears_of_it(world: World) -> None:

@@ -199,10 +199,10 @@ class WebhookManagement:
     def _resent(self, hook: Webhook) -> tuple[int, bool]:
         """How many parked deliveries wait again, and whether there are more. A message that is not sent is the dispatch's."""
         now = self.now()
-        parked, following = self.deliveries.page(hook.member, hook.id, RESENT_AT_ONCE, state="parked")
+        parked, following = self.deliveries.page(hook.member, hook.id, now, RESENT_AT_ONCE, state="parked")
         while following and len(parked) < RESENT_AT_ONCE:
             some, following = self.deliveries.page(
-                hook.member, hook.id, RESENT_AT_ONCE - len(parked), following, "parked"
+                hook.member, hook.id, now, RESENT_AT_ONCE - len(parked), following, "parked"
             )
             parked += some
         again = [
@@ -217,7 +217,7 @@ class WebhookManagement:
         hook = self._one(request)
         limit = webhook_fields.LIMIT.read(request.query) or webhook_fields.PAGE
         after, state = webhook_fields.CURSOR.read(request.query), webhook_fields.STATE.read(request.query)
-        page, following = self.deliveries.page(hook.member, hook.id, limit, after, state)
+        page, following = self.deliveries.page(hook.member, hook.id, self.now(), limit, after, state)
         cursor = webhook_fields.cursor(following) if following else None
         return Response(
             200, {"deliveries": [webhook_views.delivery(each) for each in page], "next_cursor": cursor}
