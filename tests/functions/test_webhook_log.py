@@ -12,6 +12,7 @@ import pytest
 from tests.functions.conftest import ENVIRONMENT, error, load
 from tests.functions.webhooking import NOBODYS, act, made, sent
 from waybill import deliveries, messages, notifications
+from waybill.concerns import Concerns
 from waybill.deliveries import Deliveries, Progress, Try
 from waybill.feed import Entry, Feed
 from waybill.messages import Delivery
@@ -105,6 +106,35 @@ def test_what_was_given_up_before_much_else_is_resent_all_the_same(
         park(log, id_, sequence, "parked" if sequence < 3 else "delivered")
     resumed = act(manage, "POST", id_, "resume").body
     assert (resumed["resent"], resumed["more"]) == (2, False)
+
+
+def test_resuming_asks_as_little_however_much_else_the_log_has(
+    manage: App, log: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waybill.deliveries.LOOKED", 5)
+    monkeypatch.setattr("waybill.webhook_management.RESENT_AT_ONCE", 3)
+    id_ = made(manage)["id"]
+    for sequence in range(1, 41):
+        park(log, id_, sequence, "parked" if sequence in {1, 2, 3, 4, 37} else "delivered")
+    manage.aws_calls.clear()
+    resumed = [act(manage, "POST", id_, "resume").body for _ in range(2)]
+    assert [(each["resent"], each["more"]) for each in resumed] == [(3, True), (2, False)]
+    assert sorted(each["sequence"] for each in sent("WEBHOOK_QUEUE")) == [1, 2, 3, 4, 37]
+    assert manage.aws_calls.count("DynamoDB_20120810.Query") == 4
+
+
+def test_what_the_index_still_says_of_what_was_just_resent_is_not_resent_again(
+    manage: App, log: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waybill.deliveries.LOOKED", 2)
+    id_ = made(manage)["id"]
+    for sequence in range(1, 6):
+        park(log, id_, sequence, "parked" if sequence < 3 else "delivered")
+    before = manage.app.WEBHOOKS.concerns.deliveries("member", id_, "parked", 9)
+    assert act(manage, "POST", id_, "resume").body["resent"] == 2
+    monkeypatch.setattr(Concerns, "deliveries", lambda *_: before)
+    resumed = act(manage, "POST", id_, "resume").body
+    assert (resumed["resent"], resumed["more"]) == (0, False)
 
 
 def test_who_resumes_while_there_is_more_comes_to_an_end_though_the_events_are_no_longer_kept(

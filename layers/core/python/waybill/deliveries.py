@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from waybill import concern, messages
 from waybill.errors import DAY
 from waybill.messages import Delivery
-from waybill.table import as_number, served
+from waybill.table import as_number, batch, served
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
@@ -120,6 +122,12 @@ class Deliveries:
     def of_key(self, pk: str, sk: str) -> Progress | None:
         """The delivery under a key of the table."""
         return self.get(cast("Delivery", messages.of_key(pk, sk)))
+
+    def of_keys(self, keys: Iterable[tuple[str, str]]) -> list[Progress]:
+        """The deliveries under these keys that there are, those of the newest events first."""
+        wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
+        items = batch(self._dynamodb, self._table, wanted)
+        return sorted(map(_to_progress, items), key=lambda each: -each.delivery.sequence)
 
     def put(self, progress: Progress, now: float, kept: float = KEPT) -> bool:
         """Write what became of it; False where somebody else wrote since it was read.

@@ -42,7 +42,8 @@ from waybill.webhooks import EVERYTHING, LIMIT, Webhook
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from waybill.deliveries import Deliveries
+    from waybill.concerns import Concerns
+    from waybill.deliveries import Deliveries, Progress
     from waybill.gateway import Handler, Request
     from waybill.member_settings import MemberSettings
     from waybill.queues import Queue
@@ -69,6 +70,7 @@ class WebhookManagement:
 
     webhooks: Webhooks
     deliveries: Deliveries
+    concerns: Concerns
     replays: Replays
     settings: MemberSettings
     fanout: Queue
@@ -199,19 +201,32 @@ class WebhookManagement:
     def _resent(self, hook: Webhook) -> tuple[int, bool]:
         """How many parked deliveries wait again, and whether there are more. A message that is not sent is the dispatch's."""
         now = self.now()
-        parked, following = self.deliveries.page(hook.member, hook.id, now, RESENT_AT_ONCE, state="parked")
-        while following and len(parked) < RESENT_AT_ONCE:
-            some, following = self.deliveries.page(
-                hook.member, hook.id, now, RESENT_AT_ONCE - len(parked), following, "parked"
-            )
-            parked += some
+        parked, more = self._parked(hook, now)
         again = [
             each.delivery
             for each in parked
             if self.deliveries.put(deliveries.resent(each, now, now + LOST_AFTER), now)
         ]
         self.outgoing.send([messages.write_delivery(each) for each in again])
-        return len(again), following is not None
+        return len(again), more
+
+    def _parked(self, hook: Webhook, now: float) -> tuple[Sequence[Progress], bool]:
+        """Up to RESENT_AT_ONCE parked deliveries, and whether there may be more.
+
+        The newest of the log are read as they stand. Of a log that is longer, the index finds the others: it is behind by moments,
+        so what was just resent may count as more once again, and what was just parked and is not among the newest is missed.
+        """
+        parked, following = self.deliveries.page(hook.member, hook.id, now, RESENT_AT_ONCE, state="parked")
+        if following is None or len(parked) == RESENT_AT_ONCE:
+            return parked, following is not None
+        seen = {messages.delivery_key(each.delivery) for each in parked}
+        found = self.concerns.deliveries(
+            hook.member, hook.id, "parked", deliveries.LOOKED, now - deliveries.KEPT
+        )
+        others = [(each.pk, each.sk) for each in found if (each.pk, each.sk) not in seen]
+        some = others[: RESENT_AT_ONCE - len(parked)]
+        older = [each for each in self.deliveries.of_keys(some) if each.state == "parked"]
+        return parked + older, len(others) > len(some)
 
     def log(self, request: Request) -> Response:
         hook = self._one(request)
