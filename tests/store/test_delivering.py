@@ -270,9 +270,13 @@ def test_an_endpoint_that_is_gone_is_disabled_at_once_and_its_owner_hears_of_it(
 def test_an_endpoint_that_fails_for_five_days_is_disabled(mocked: Make) -> None:
     world = mocked(answering(DOWN))
     old, late, last = world.event(), world.event(), world.event()
+    daily = [world.event() for _ in range(4)]
     world.deliver(old)
     since = world.webhook().failing_since
-    world.advance(5 * DAY - HOUR)
+    for each in daily:
+        world.advance(DAY)
+        world.deliver(each)
+    world.advance(DAY - HOUR)
     world.deliver(late)
     assert (world.webhook().state, world.webhook().failing_since) == ("active", since)
     world.advance(2 * HOUR)
@@ -280,6 +284,30 @@ def test_an_endpoint_that_fails_for_five_days_is_disabled(mocked: Make) -> None:
     assert (world.webhook().state, world.webhook().reason) == ("disabled", "failing")
     assert len(notices(world)) == 1
     assert world.progress(last).state == "parked"
-    world.settle([old, late])
-    assert {world.progress(each).state for each in (old, late)} == {"parked"}
-    assert len(world.receiver.requests) == 3
+    world.settle([old, *daily, late])
+    assert {world.progress(each).state for each in (old, *daily, late)} == {"parked"}
+    assert len(world.receiver.requests) == 7
+
+
+def test_a_failure_after_days_without_any_disables_nothing(mocked: Make) -> None:
+    world = mocked(answering(DOWN))
+    world.deliver(world.event())
+    world.advance(20 * DAY)
+    late = world.event()
+    world.deliver(late)
+    stands = world.webhook()
+    assert stands.state == "active"
+    assert stands.failing_since == pytest.approx(world.now(), abs=5)
+    assert world.progress(late).state == "waiting"
+    assert notices(world) == []
+
+
+def test_the_waits_of_one_delivery_are_no_quiet_time(mocked: Make) -> None:
+    world = mocked(answering(DOWN))
+    world.chance = 0.999
+    delivery = world.event()
+    world.deliver(delivery)
+    since = world.webhook().failing_since
+    world.settle([delivery])
+    assert len(world.receiver.requests) == 10
+    assert world.webhook().failing_since == since

@@ -183,12 +183,15 @@ class Delivering:
         """Mark that an endpoint fails, and disable it where that is enough; whether it was."""
         if attempt.status == GONE:
             return self.webhooks.disable(webhook, "gone", now)
-        if webhook.failing_since is None:
+        since, seen = webhook.failing_since, webhook.failed_at
+        if since is None or seen is None or now - seen >= retries.QUIET:
             self.webhooks.failing(webhook, now)
             return False
-        return now - webhook.failing_since >= retries.FAILING and self.webhooks.disable(
-            webhook, "failing", now
-        )
+        if now - since >= retries.FAILING:
+            return self.webhooks.disable(webhook, "failing", now)
+        if now - seen >= retries.NOTED:
+            self.webhooks.failing(webhook, now)
+        return False
 
     def _put_off(self, progress: Progress, full: Full) -> None:
         """No place at a slow endpoint, which is no try."""

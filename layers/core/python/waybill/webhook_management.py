@@ -143,6 +143,8 @@ class WebhookManagement:
                 )
             self._check(patch.url)
             changes["url"] = patch.url
+            if patch.url != hook.url and hook.state != "disabled":
+                changes |= {"failing_since": None, "failed_at": None}  # that was another endpoint
         if "events" in named:
             changes["events"] = _events(request, patch.events)
             if admin:
@@ -194,7 +196,9 @@ class WebhookManagement:
 
     def resume(self, request: Request) -> Response:
         """Active again, whatever it was, with what was given up meanwhile on its way once more."""
-        hook = self._changed(self._one(request), state="active", reason=None, failing_since=None)
+        hook = self._changed(
+            self._one(request), state="active", reason=None, failing_since=None, failed_at=None
+        )
         resent, more = self._resent(hook)
         return Response(200, {**self._view(hook), "resent": resent, "more": more}, _NO_STORE)
 
