@@ -78,6 +78,12 @@ def test_one_webhook_too_many_is_refused_with_what_to_do(manage: App) -> None:
     [
         (["parcel.lost"], 422, "EVENT_UNKNOWN", "parcel.lost"),
         (["parcel.delivered", "budget"], 422, "EVENT_UNKNOWN", "'budget'"),
+        (["*", "nope"], 422, "EVENT_UNKNOWN", "'nope'"),
+        (["x" * 65], 422, "EVENT_UNKNOWN", "x" * 64),
+        (["nope"] * 40, 422, "EVENT_UNKNOWN", "'nope'"),
+        ([""], 422, "EVENT_UNKNOWN", "''"),
+        (["parcel.delivered"] * 40, 400, "INVALID_PARAMETER", "once"),
+        (["nope", 7], 400, "INVALID_PARAMETER", ""),
         (["parcel.delivered", "parcel.delivered"], 400, "INVALID_PARAMETER", "once"),
         (["*", "parcel.delivered"], 400, "INVALID_PARAMETER", "alone"),
         ([], 400, "INVALID_PARAMETER", ""),

@@ -27,7 +27,6 @@ from waybill import (
 from waybill.errors import (
     DAY,
     MINUTE,
-    EventUnknown,
     Forbidden,
     InvalidField,
     TooManyWebhooks,
@@ -35,9 +34,9 @@ from waybill.errors import (
 )
 from waybill.gateway import Response
 from waybill.member_settings import QuietHours, Settings
-from waybill.notifications import OPERATOR_TYPES, TYPES, WEBHOOK_TEST
+from waybill.notifications import OPERATOR_TYPES, WEBHOOK_TEST
 from waybill.webhook_requests import NewWebhook, Replay, SettingsPatch, WebhookPatch
-from waybill.webhooks import EVERYTHING, LIMIT, Webhook
+from waybill.webhooks import LIMIT, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -300,19 +299,7 @@ def _managing(handler: Handler) -> Handler:
 
 
 def _events(request: Request, named: Sequence[str]) -> tuple[str, ...]:
-    """The types that somebody asks for.
-
-    Raises:
-        EventUnknown: there is no such type.
-        Forbidden: a type that only operators hear.
-    """
-    if tuple(named) == EVERYTHING:
-        return EVERYTHING
-    if unknown := [each for each in named if each not in TYPES]:
-        raise EventUnknown(
-            f"There is no event {unknown[0]!r}. The types are those of `webhooks` in GET /v1/openapi.json: {', '.join(TYPES)}; "
-            "or * alone for all."
-        )
+    """The types that somebody asks for. Raises Forbidden: there is one that only operators hear."""
     if "admin" not in request.scopes and (hidden := sorted(set(named) & set(OPERATOR_TYPES))):
         raise Forbidden(
             f"{hidden[0]} concerns everybody, so it needs a token with the scope 'admin'. Leave it out of events."
