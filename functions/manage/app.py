@@ -15,6 +15,7 @@ from botocore.config import Config
 from waybill import clients, hosts, messages, observe, shares
 from waybill.accounting import Accounting
 from waybill.cache import Cache
+from waybill.concerns import Concerns
 from waybill.credentials import Key
 from waybill.deliveries import Deliveries
 from waybill.feed import Feed
@@ -78,6 +79,7 @@ OUTGOING = Queue(SQS, SETTINGS.webhook_queue, time.sleep, messages.delivery_grou
 WEBHOOKS = WebhookManagement(
     webhooks=Webhooks(DYNAMODB, SETTINGS.tracking_table),
     deliveries=Deliveries(DYNAMODB, SETTINGS.tracking_table),
+    concerns=Concerns(DYNAMODB, SETTINGS.tracking_table),
     replays=Replays(
         feed=Feed(DYNAMODB, SETTINGS.tracking_table, SETTINGS.cache_table, SETTINGS.clock.now),
         fanout=FANOUT,

@@ -43,11 +43,31 @@ def spread(text: str, by: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "by", ["\u200b", "\u2060", "\ufeff", "\u00ad", "\u202e", "\x00", "\x1b", "\U000e0061"]
+    "by",
+    [
+        "\u200b",
+        "\u2060",
+        "\ufeff",
+        "\u00ad",
+        "\u202e",
+        "\x00",
+        "\x1b",
+        "\ufffe",
+        "\uffff",
+        "\ud800",
+        "\U000e0061",
+    ],
 )
 def test_what_cannot_be_seen_hides_nobody_and_is_not_kept(by: str) -> None:
     masked = privacy.mask(spread("快递员欧阳梓涵（13800000001）正在派件", by))
     assert masked == "快递员***（***）正在派件"
+
+
+def test_every_character_that_is_kept_may_be_in_a_message_of_sqs() -> None:
+    """`#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF` (API reference of SendMessage)."""
+    allowed = {0x9, 0xA, 0xD, *range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x110000)}
+    texts = ("".join(map(chr, range(first, first + 512))) for first in range(0, 0x110000, 512))
+    assert {ord(each) for text in texts for each in privacy.mask(text)} <= allowed
 
 
 @pytest.mark.parametrize("zero", ["０", "٠", "०", "𝟎", "𝟘"])

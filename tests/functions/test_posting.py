@@ -28,6 +28,7 @@ from tests.receivers import (
     first,
     hanging,
     redirecting,
+    slow,
 )
 from waybill import signing
 from waybill.post import READ_BYTES, Outcome, Poster
@@ -221,6 +222,28 @@ def test_a_name_that_nobody_answers_ends_at_the_deadline() -> None:
         assert post("http://hooks.example.com/", poster).error == "timeout"
 
 
+@pytest.mark.parametrize(("patience", "timed_out"), [(0.1, True), (30.0, False)])
+def test_what_fails_slowly_without_a_status_has_timed_out_whatever_its_word(
+    patience: float, *, timed_out: bool
+) -> None:
+    async def late(_host: str, _port: int) -> list[str]:
+        await asyncio.sleep(0.2)
+        raise socket.gaierror(-3, "temporary failure in name resolution")
+
+    with Poster(lookup=late, patience=patience) as poster:
+        outcome = post("https://hooks.example.com/", poster)
+    assert (outcome.status, outcome.error, outcome.timed_out) == (None, "dns", timed_out)
+
+
+def test_what_answers_slowly_has_not_timed_out() -> None:
+    with (
+        Receiver(SECRET, behave=slow(0.2)) as receiver,
+        Poster(loopback=True, patience=0.1) as poster,
+    ):
+        outcome = post(receiver.url, poster)
+    assert (outcome.status, outcome.timed_out) == (204, False)
+
+
 def test_an_endless_answer_is_cut_off_and_counts() -> None:
     with Receiver(SECRET, behave=dripping()) as receiver:
         outcome = post(receiver.url)
@@ -345,6 +368,19 @@ def test_tls_holds_the_certificate_against_the_hosts_name_and_not_its_address(tm
         assert post(f"https://other.example.com:{receiver.port}/", poster).error == "tls"
         assert post(f"https://127.0.0.1:{receiver.port}/", poster).error == "tls"
     assert len(receiver.requests) == 1
+
+
+def test_what_is_trusted_is_read_once_and_not_for_each_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes long, and would take it of every other post that is under way."""
+    server, _ = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "both.pem"))
+    with Receiver(SECRET, tls=server) as receiver, Poster(loopback=True) as poster:
+        monkeypatch.setattr(ssl, "create_default_context", None)
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
+        url = receiver.url.replace("http:", "https:")
+        assert [post(url, poster).status for _ in range(2)] == [204, 204]
 
 
 def test_a_certificate_of_nobody_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.functions.conftest import ENVIRONMENT, error
+from tests.functions.conftest import ENVIRONMENT, error, load
 from tests.functions.webhooking import NOBODYS, act, made, sent
 from waybill import deliveries, messages, notifications
+from waybill.concerns import Concerns
 from waybill.deliveries import Deliveries, Progress, Try
 from waybill.feed import Entry, Feed
 from waybill.messages import Delivery
@@ -55,7 +56,7 @@ def park(log: Deliveries, id_: str, sequence: int, state: str = "parked", **part
             progress = deliveries.waiting(failed, now + 5, now + 900)
         case _:
             progress = deliveries.delivered(progress, Try(now, 12, 200, None, "ok"))
-    assert log.put(progress, now)
+    assert log.put(progress, datetime.now(tz=UTC).timestamp())
     return progress
 
 
@@ -105,6 +106,56 @@ def test_what_was_given_up_before_much_else_is_resent_all_the_same(
         park(log, id_, sequence, "parked" if sequence < 3 else "delivered")
     resumed = act(manage, "POST", id_, "resume").body
     assert (resumed["resent"], resumed["more"]) == (2, False)
+
+
+def test_resuming_asks_as_little_however_much_else_the_log_has(
+    manage: App, log: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waybill.deliveries.LOOKED", 5)
+    monkeypatch.setattr("waybill.webhook_management.RESENT_AT_ONCE", 3)
+    id_ = made(manage)["id"]
+    for sequence in range(1, 41):
+        park(log, id_, sequence, "parked" if sequence in {1, 2, 3, 4, 37} else "delivered")
+    manage.aws_calls.clear()
+    resumed = [act(manage, "POST", id_, "resume").body for _ in range(2)]
+    assert [(each["resent"], each["more"]) for each in resumed] == [(3, True), (2, False)]
+    assert sorted(each["sequence"] for each in sent("WEBHOOK_QUEUE")) == [1, 2, 3, 4, 37]
+    assert manage.aws_calls.count("DynamoDB_20120810.Query") == 4
+
+
+def test_what_the_index_still_says_of_what_was_just_resent_is_not_resent_again(
+    manage: App, log: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waybill.deliveries.LOOKED", 2)
+    id_ = made(manage)["id"]
+    for sequence in range(1, 6):
+        park(log, id_, sequence, "parked" if sequence < 3 else "delivered")
+    before = manage.app.WEBHOOKS.concerns.deliveries("member", id_, "parked", 9)
+    assert act(manage, "POST", id_, "resume").body["resent"] == 2
+    monkeypatch.setattr(Concerns, "deliveries", lambda *_: before)
+    resumed = act(manage, "POST", id_, "resume").body
+    assert (resumed["resent"], resumed["more"]) == (0, False)
+
+
+def test_who_resumes_while_there_is_more_comes_to_an_end_though_the_events_are_no_longer_kept(
+    manage: App, log: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waybill.webhook_management.RESENT_AT_ONCE", 2)
+    deliver = load("webhook").DELIVERING
+    id_ = made(manage)["id"]
+    for sequence in range(1, 6):
+        park(log, id_, sequence)
+    resent: list[int] = []
+    more = True
+    while more and len(resent) < 10:
+        resumed = act(manage, "POST", id_, "resume").body
+        resent.append(resumed["resent"])
+        more = resumed["more"]
+        for each in sent("WEBHOOK_QUEUE"):
+            deliver(messages.read_delivery(json.dumps(each)))
+    assert resent == [2, 2, 1]
+    assert act(manage, "POST", id_, "resume").body["resent"] == 0
+    assert act(manage, "GET", id_, "deliveries").body["deliveries"] == []
 
 
 def test_the_log_tells_of_deliveries_page_by_page_newest_first(manage: App, log: Deliveries) -> None:

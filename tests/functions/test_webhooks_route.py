@@ -78,6 +78,12 @@ def test_one_webhook_too_many_is_refused_with_what_to_do(manage: App) -> None:
     [
         (["parcel.lost"], 422, "EVENT_UNKNOWN", "parcel.lost"),
         (["parcel.delivered", "budget"], 422, "EVENT_UNKNOWN", "'budget'"),
+        (["*", "nope"], 422, "EVENT_UNKNOWN", "'nope'"),
+        (["x" * 65], 422, "EVENT_UNKNOWN", "x" * 64),
+        (["nope"] * 40, 422, "EVENT_UNKNOWN", "'nope'"),
+        ([""], 422, "EVENT_UNKNOWN", "''"),
+        (["parcel.delivered"] * 40, 400, "INVALID_PARAMETER", "once"),
+        (["nope", 7], 400, "INVALID_PARAMETER", ""),
         (["parcel.delivered", "parcel.delivered"], 400, "INVALID_PARAMETER", "once"),
         (["*", "parcel.delivered"], 400, "INVALID_PARAMETER", "alone"),
         ([], 400, "INVALID_PARAMETER", ""),
@@ -187,6 +193,18 @@ def test_a_patch_changes_what_it_names(manage: App) -> None:
     )
     assert act(manage, "PATCH", before["id"], body={"description": None}).body["description"] == ""
     assert act(manage, "PATCH", before["id"], body={}).status == 200
+
+
+def test_another_url_is_not_blamed_for_what_the_one_before_failed(manage: App) -> None:
+    id_ = made(manage)["id"]
+    hooks = manage.app.WEBHOOKS.webhooks
+    hooks.failing(hooks.get("member", id_), 1_790_000_000.0)
+    same = act(manage, "PATCH", id_, body={"url": URL, "description": "a"}).body
+    assert same["failing_since"] == notifications.instant(1_790_000_000.0)
+    assert act(manage, "PATCH", id_, body={"url": f"{URL}/new"}).body["failing_since"] is None
+    assert shown(manage, id_)["failing_since"] is None
+    hooks.disable(hooks.get("member", id_), "gone", 1_790_000_000.0)
+    assert act(manage, "PATCH", id_, body={"url": URL}).body["failing_since"] is not None
 
 
 def test_an_admin_makes_and_leads_an_operators_webhook(manage: App) -> None:

@@ -107,7 +107,7 @@ def test_pages_show_the_newest_first_and_nothing_twice(log: Deliveries) -> None:
     log.put(new(9, webhook="whk_2"), NOW)
     seen, after = [], None
     while True:
-        page, after = log.page(MEMBER, HOOK, 3, after)
+        page, after = log.page(MEMBER, HOOK, NOW, 3, after)
         assert len(page) <= 3
         seen += [each.delivery.sequence for each in page]
         if after is None:
@@ -121,7 +121,7 @@ def test_pages_of_one_state_leave_out_the_others(log: Deliveries, limit: int) ->
         log.put(deliveries.parked(new(sequence)) if sequence % 2 else new(sequence), NOW)
     seen, after = [], None
     while True:
-        page, after = log.page(MEMBER, HOOK, limit, after, "parked")
+        page, after = log.page(MEMBER, HOOK, NOW, limit, after, "parked")
         seen += [each.delivery.sequence for each in page]
         if after is None:
             break
@@ -136,11 +136,26 @@ def test_a_page_of_one_state_goes_through_a_part_of_the_log_and_says_where_to_go
         log.put(deliveries.parked(new(sequence)) if sequence == 1 else new(sequence), NOW)
     pages, after = [], None
     while True:
-        page, after = log.page(MEMBER, HOOK, 2, after, "parked")
+        page, after = log.page(MEMBER, HOOK, NOW, 2, after, "parked")
         pages.append([each.delivery.sequence for each in page])
         if after is None:
             break
     assert pages == [[], [], [1]]
+
+
+def test_what_is_over_is_in_no_page_though_it_still_lies_there(log: Deliveries) -> None:
+    for sequence in range(1, 8):
+        log.put(deliveries.parked(new(sequence)), NOW - KEPT * (sequence < 4))
+    log.put(deliveries.parked(new(8)), NOW, kept=0)
+    for state in (None, "parked"):
+        seen, after = [], None
+        while True:
+            page, after = log.page(MEMBER, HOOK, NOW, 2, after, state)
+            seen += [each.delivery.sequence for each in page]
+            if after is None:
+                break
+        assert seen == [7, 6, 5, 4]
+    assert log.get(new(8).delivery) is not None
 
 
 @given(st.binary(max_size=3000))

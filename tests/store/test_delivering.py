@@ -9,7 +9,8 @@ import pytest
 
 from tests.delivered import DOWN, MEMBER, WELL, notices
 from tests.receivers import Reply, answering, failing, first
-from waybill import retries
+from waybill import deliveries, feed, retries
+from waybill.concerns import Concerns
 from waybill.deliveries import Deliveries, Progress
 from waybill.errors import DAY, HOUR, MINUTE
 from waybill.outbox import FANOUT
@@ -186,11 +187,11 @@ def test_what_is_parked_while_its_webhook_is_resumed_is_sent_all_the_same(make: 
     class Resumed(Deliveries):
         """Its owner looks for what is parked just before the first delivery is."""
 
-        def put(self, progress: Progress, now: float) -> bool:
+        def put(self, progress: Progress, now: float, kept: float = deliveries.KEPT) -> bool:
             if world.webhook().state == "paused":
                 world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="active"))
-                assert self.page(MEMBER, world.hook.id, 1, state="parked") == ([], None)
-            return super().put(progress, now)
+                assert self.page(MEMBER, world.hook.id, now, 1, state="parked") == ([], None)
+            return super().put(progress, now, kept)
 
     delivery = world.event()
     replace(world.delivering(), deliveries=Resumed(world.dynamodb, world.tracking))(delivery)
@@ -225,6 +226,33 @@ def test_an_event_that_is_no_longer_kept_is_not_delivered(world: World) -> None:
     assert world.deliveries.get(delivery) is None
 
 
+def test_what_was_given_up_ends_with_its_event_however_often_it_is_sent_again(make: Make) -> None:
+    world = make(answering(DOWN))
+    many = [world.event() for _ in range(3)]
+    for each in many:
+        world.deliver(each)
+    world.advance(HOUR)
+    world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="paused"))
+    for each in many:
+        world.deliver(each)
+    world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="active"))
+    world.advance(feed.KEPT - HOUR + MINUTE)
+    delivering = replace(
+        world.delivering(), feed=feed.Feed(world.dynamodb, world.tracking, world.cache, world.now)
+    )
+
+    def parked() -> list[Progress]:
+        return world.deliveries.page(MEMBER, world.hook.id, world.now(), 9, state="parked")[0]
+
+    assert len(parked()) == len(many), "kept for longer than their events"
+    for progress in parked():
+        world.deliveries.put(deliveries.resent(progress, world.now(), world.now()), world.now())
+        delivering(progress.delivery)
+    assert parked() == []
+    assert Concerns(world.dynamodb, world.tracking).deliveries(MEMBER, world.hook.id, "parked", 9) == []
+    assert len(world.receiver.requests) == len(many)
+
+
 def test_an_endpoint_that_is_gone_is_disabled_at_once_and_its_owner_hears_of_it(world: World) -> None:
     world.receiver.behave = answering(Reply(410))
     delivery, other = world.event(), world.event()
@@ -242,9 +270,13 @@ def test_an_endpoint_that_is_gone_is_disabled_at_once_and_its_owner_hears_of_it(
 def test_an_endpoint_that_fails_for_five_days_is_disabled(mocked: Make) -> None:
     world = mocked(answering(DOWN))
     old, late, last = world.event(), world.event(), world.event()
+    daily = [world.event() for _ in range(4)]
     world.deliver(old)
     since = world.webhook().failing_since
-    world.advance(5 * DAY - HOUR)
+    for each in daily:
+        world.advance(DAY)
+        world.deliver(each)
+    world.advance(DAY - HOUR)
     world.deliver(late)
     assert (world.webhook().state, world.webhook().failing_since) == ("active", since)
     world.advance(2 * HOUR)
@@ -252,6 +284,30 @@ def test_an_endpoint_that_fails_for_five_days_is_disabled(mocked: Make) -> None:
     assert (world.webhook().state, world.webhook().reason) == ("disabled", "failing")
     assert len(notices(world)) == 1
     assert world.progress(last).state == "parked"
-    world.settle([old, late])
-    assert {world.progress(each).state for each in (old, late)} == {"parked"}
-    assert len(world.receiver.requests) == 3
+    world.settle([old, *daily, late])
+    assert {world.progress(each).state for each in (old, *daily, late)} == {"parked"}
+    assert len(world.receiver.requests) == 7
+
+
+def test_a_failure_after_days_without_any_disables_nothing(mocked: Make) -> None:
+    world = mocked(answering(DOWN))
+    world.deliver(world.event())
+    world.advance(20 * DAY)
+    late = world.event()
+    world.deliver(late)
+    stands = world.webhook()
+    assert stands.state == "active"
+    assert stands.failing_since == pytest.approx(world.now(), abs=5)
+    assert world.progress(late).state == "waiting"
+    assert notices(world) == []
+
+
+def test_the_waits_of_one_delivery_are_no_quiet_time(mocked: Make) -> None:
+    world = mocked(answering(DOWN))
+    world.chance = 0.999
+    delivery = world.event()
+    world.deliver(delivery)
+    since = world.webhook().failing_since
+    world.settle([delivery])
+    assert len(world.receiver.requests) == 10
+    assert world.webhook().failing_since == since

@@ -303,6 +303,28 @@ def test_no_more_are_published_in_one_run_than_it_has_time_for(world: World) -> 
     assert world.run().republished == 50
 
 
+def test_what_can_never_be_published_holds_up_nothing_that_was_born_later(world: World) -> None:
+    ids = put_born(world, *(UNPUBLISHED_FOR + 300 - each for each in range(230)))
+    world.dynamodb.update_item(
+        TableName=world.table,
+        Key={"pk": {"S": "BUDGET#0"}, "sk": {"S": "WARNED#080"}},
+        UpdateExpression="SET message = :broken",
+        ExpressionAttributeValues={":broken": {"S": "no notification"}},
+    )
+    for republished in (229, 0):
+        run = world.run()
+        assert (run.republished, type(run.fault)) == (republished, TopicUnavailable)
+    assert told(world) == ids[1:]
+
+
+def test_a_topic_that_is_away_takes_no_more_than_one_hundred(world: World) -> None:
+    put_born(world, *(UNPUBLISHED_FOR + each for each in range(150)))
+    made = world.dispatch()
+    away = Topic(world.outlets.sns, f"{world.outlets.topic}-gone", lambda _: None)
+    run = replace(made, publishing=replace(made.publishing, topic=away))(lambda: 25.0)
+    assert (run.republished, str(run.fault)) == (0, "100 of 100 notifications could not be published.")
+
+
 def test_a_topic_that_is_away_delays_nothing_else_and_is_told_at_the_end(world: World) -> None:
     numbers = world.put(12)
     put_later(world, (DELIVERY, 0))

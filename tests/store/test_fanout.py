@@ -336,6 +336,22 @@ def test_a_replay_sends_exactly_its_range_again(scene: Scene) -> None:
     assert scene.sent() == wanted
 
 
+def test_a_replay_for_a_member_without_events_sends_nothing(scene: Scene) -> None:
+    """DynamoDB refuses bounds the wrong way round; the message would end among the dead letters."""
+    hook = scene.webhook("acme")
+    bounds: list[tuple[str, str]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        values = params["ExpressionAttributeValues"]
+        bounds.extend([(values[":first"]["S"], values[":last"]["S"])] if ":first" in values else [])
+
+    scene.dynamodb.meta.events.register("provide-client-params.dynamodb.Query", note)
+    replay = outbox.to_replay("acme", hook.id, "r1", 1, scene.feed.last("acme"), "2000", "3000")
+    assert scene.tell(replay) == [None]
+    assert scene.sent() == []
+    assert [each for each in bounds if each[0] > each[1]] == []
+
+
 def test_a_replay_for_a_webhook_that_is_gone_sends_nothing(alone: Scene) -> None:
     alone.feed.append("acme", [Entry(notifications.of_circuit(Circuit.opened("601", "h", NINE)))])
     assert alone.tell(outbox.to_replay("acme", "whk_1", "r1", 1, 1, "2000", "3000")) == [None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,6 +61,21 @@ def test_a_page_begins_after_a_number_and_ends_at_another(feed: Feed) -> None:
     assert [each.sequence for each in feed.read("acme", 2, 3)] == [3, 4, 5]
     assert [each.sequence for each in feed.read("acme", 2, 9, last=6)] == [3, 4, 5, 6]
     assert feed.read("acme", 9, 9) == []
+
+
+def test_where_nothing_can_lie_between_nobody_is_asked(dynamodb: DynamoDBClient, feed: Feed) -> None:
+    """DynamoDB refuses a lower bound that is above the upper one; moto does not."""
+    feed.append("acme", [Entry(event("a"))])
+    asked: list[dict[str, Any]] = []
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: asked.append(params)
+    )
+    assert feed.read("nobody", 0, 100, last=feed.last("nobody")) == []
+    assert feed.read("acme", 1, 9, last=1) == []
+    assert feed.read("acme", 2, 9, last=1) == []
+    assert asked == []
+    assert [each.sequence for each in feed.read("acme", 0, 9, last=1)] == [1]
+    assert len(asked) == 1
 
 
 def test_a_number_without_an_event_is_gone(feed: Feed) -> None:

@@ -183,6 +183,23 @@ def test_a_letter_of_the_morning_takes_the_place_of_the_one_that_waits(office: O
     assert [each.split("：")[0] for each in office.subjects] == ["已签收"]
 
 
+def test_what_waits_is_told_though_a_newer_event_is_not(alone: Office) -> None:
+    alone.settings.put("acme", NIGHT)
+    alone.goes_on(TEN_AT_NIGHT)
+    alone.mailing(alone.happens("out_for_delivery"))
+    unwanted = alone.happens("in_transit")
+    alone.change(notify={"email": EMAIL, "events": ["out_for_delivery", "delivered"], "lang": None})
+    alone.mailing(unwanted)
+    alone.goes_on(EIGHT_NEXT_DAY)
+    alone.faults = [MailRefused("MessageRejected")]
+    alone.mailing(alone.happens("delivered"))
+    (due,) = alone.due()
+    alone.mailing(due)
+    assert alone.ends == ["waits", "not wanted", "refused", "sent"]
+    assert [each.split("：")[0] for each in alone.subjects] == ["派送中"]
+    assert alone.due() == []
+
+
 def test_quiet_hours_that_are_longer_by_now_keep_the_letter_longer(alone: Office) -> None:
     alone.settings.put("acme", NIGHT)
     alone.goes_on(TEN_AT_NIGHT)

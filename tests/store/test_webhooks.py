@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.store.conftest import client_of, new_table
+from waybill import retries
 from waybill.errors import DAY
 from waybill.webhooks import LIMIT, Webhook, Webhooks
 
@@ -124,10 +125,26 @@ def test_marks_and_changes_leave_one_another_alone(webhooks: Webhooks) -> None:
     webhooks.failing(old, NOW + 2)
     webhooks.paced(old, slow=False)
     webhooks.change(old, lambda said: replace(said, description="new"))
-    marked = replace(old, description="new", failing_since=NOW + 1, slow=False, revision=1)
+    marked = replace(old, description="new", failing_since=NOW + 1, failed_at=NOW + 2, slow=False, revision=1)
     assert webhooks.get("acme", old.id) == marked
     webhooks.well(old)
-    assert webhooks.get("acme", old.id) == replace(marked, failing_since=None)
+    assert webhooks.get("acme", old.id) == replace(marked, failing_since=None, failed_at=None)
+
+
+def test_an_endpoint_that_was_quiet_since_it_failed_fails_anew(webhooks: Webhooks) -> None:
+    old = endpoint()
+    webhooks.create(old)
+
+    def marks() -> tuple[float | None, float | None]:
+        stands = webhooks.get("acme", old.id)
+        assert stands
+        return stands.failing_since, stands.failed_at
+
+    webhooks.failing(old, NOW)
+    webhooks.failing(old, NOW + retries.QUIET - 1)
+    assert marks() == (NOW, NOW + retries.QUIET - 1)
+    webhooks.failing(old, NOW + 2 * retries.QUIET)
+    assert marks() == (NOW + 2 * retries.QUIET,) * 2
 
 
 def test_a_change_takes_a_mark_away_that_it_has_seen(webhooks: Webhooks) -> None:

@@ -274,7 +274,7 @@ KEYS = {
         "dynamodb:UpdateItem": ["LETTER#*"],
     },
     "ManageRole": {
-        "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER],
+        "dynamodb:BatchGetItem": ["PARCEL#*", *LEDGER, "DELIVERY#*"],
         "dynamodb:DeleteItem": ["PARCEL#*", "MEMBER#*"],
         "dynamodb:DescribeTable": [],
         "dynamodb:GetItem": ["PARCEL#*", *LEDGER, "EVENTS#*"],

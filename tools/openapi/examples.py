@@ -264,6 +264,7 @@ def _telling(tracking: str, cache_table: str) -> Handlers:
     management = WebhookManagement(
         webhooks=webhooks,
         deliveries=log,
+        concerns=Concerns(_dynamodb(), tracking),
         replays=replays,
         settings=MemberSettings(_dynamodb(), tracking),
         fanout=queue,

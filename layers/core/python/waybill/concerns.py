@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from waybill import concern
-from waybill.table import served
+from waybill.table import as_number, served
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,17 +38,19 @@ class Concerns:
         found = heapq.nlargest(limit + 1, (each for part in parts for each in part))
         return found[:limit], len(found) > limit
 
-    def deliveries(self, member: str, webhook: str, state: str, limit: int) -> list[Concern]:
-        """Up to `limit` deliveries of a webhook that are in a state."""
-        return self._read(concern.deliveries(member, webhook, state), limit)
+    def deliveries(
+        self, member: str, webhook: str, state: str, limit: int, since: float = 0.0
+    ) -> list[Concern]:
+        """Up to `limit` deliveries of a webhook that have come to be in a state after `since`."""
+        return self._read(concern.deliveries(member, webhook, state), limit, since)
 
-    def _read(self, part: str, limit: int) -> list[Concern]:
+    def _read(self, part: str, limit: int, since: float = 0.0) -> list[Concern]:
         answer = served(
             lambda: self._dynamodb.query(
                 TableName=self._table,
                 IndexName=concern.INDEX,
-                KeyConditionExpression="concern = :part",
-                ExpressionAttributeValues={":part": {"S": part}},
+                KeyConditionExpression="concern = :part AND concerned_at > :since",
+                ExpressionAttributeValues={":part": {"S": part}, ":since": as_number(since)},
                 ScanIndexForward=False,
                 Limit=limit,
             )

@@ -3,7 +3,8 @@
 An item is written once a try, or when a delivery is put off, and always as a whole under its revision: where two workers have the
 same message, the second one's write fails and what the first one knows stands. An item that waits is in the `due` index, so that a
 message that is lost costs its delivery some time and nothing else. One that waits or is parked is among the `concerns` of
-operators.
+operators. One that nobody can send any more, since its event is no longer kept, is over: it has expired, though DynamoDB deletes it
+within days.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from waybill import concern, messages
 from waybill.errors import DAY
 from waybill.messages import Delivery
-from waybill.table import as_number, served
+from waybill.table import as_number, batch, served
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
@@ -120,8 +123,17 @@ class Deliveries:
         """The delivery under a key of the table."""
         return self.get(cast("Delivery", messages.of_key(pk, sk)))
 
-    def put(self, progress: Progress, now: float) -> bool:
-        """Write what became of it; False where somebody else wrote since it was read. It is kept for 30 days from `now` on."""
+    def of_keys(self, keys: Iterable[tuple[str, str]]) -> list[Progress]:
+        """The deliveries under these keys that there are, those of the newest events first."""
+        wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
+        items = batch(self._dynamodb, self._table, wanted)
+        return sorted(map(_to_progress, items), key=lambda each: -each.delivery.sequence)
+
+    def put(self, progress: Progress, now: float, kept: float = KEPT) -> bool:
+        """Write what became of it; False where somebody else wrote since it was read.
+
+        It is kept for so many seconds from `now` on; 0 where it is over.
+        """
         item: Item = {
             **_key(progress.delivery),
             "event_id": {"S": progress.event_id},
@@ -130,12 +142,12 @@ class Deliveries:
             "tries": {"S": json.dumps([asdict(each) for each in progress.tries], ensure_ascii=False)},
             "failures": as_number(progress.failures),
             "revision": as_number(progress.revision + 1),
-            "expires_at": {"N": str(int(now + KEPT))},
+            "expires_at": {"N": str(int(now + kept))},
         }
         for name in ("next_at", "due_at", "wanted_at"):
             if (moment := getattr(progress, name)) is not None:
                 item[name] = as_number(moment)
-        if progress.state != "delivered":
+        if progress.state != "delivered" and kept:
             item |= concern.of_delivery(progress.delivery, progress.state, now)
         if progress.due_at is not None:
             item["due_shard"] = {"S": messages.later_shard(item["pk"]["S"], item["sk"]["S"])}
@@ -153,24 +165,31 @@ class Deliveries:
         return True
 
     def page(
-        self, member: str, webhook: str, limit: int, after: str | None = None, state: State | None = None
+        self,
+        member: str,
+        webhook: str,
+        now: float,
+        limit: int,
+        after: str | None = None,
+        state: State | None = None,
     ) -> tuple[list[Progress], str | None]:
         """Up to `limit` deliveries to a webhook, those of the newest events first, and `after` of the next page if there is one.
 
-        Of one state, it looks at LOOKED deliveries: fewer than `limit` of them, or none, may come with an `after`. That is a sort
-        key, as this method gave it.
+        Of one state, it looks at LOOKED deliveries, and what has expired is passed over: fewer than `limit`, or none, may come with
+        an `after`. That is a sort key, as this method gave it.
         """
         pk = messages.delivery_key(Delivery(member, webhook, 0))[0]
         asked: Item = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "FilterExpression": "expires_at > :now",
+            "ExpressionAttributeValues": {":pk": {"S": pk}, ":now": as_number(now)},
             "ScanIndexForward": False,
             "ConsistentRead": True,
             "Limit": LOOKED if state else limit + 1,
         }
         if state:
-            asked["FilterExpression"] = "#state = :state"
+            asked["FilterExpression"] += " AND #state = :state"
             asked["ExpressionAttributeNames"] = {"#state": "state"}
             asked["ExpressionAttributeValues"][":state"] = {"S": state}
         if after:

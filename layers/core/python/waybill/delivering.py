@@ -6,7 +6,7 @@
                   |        |           |                          |
                   |        |           '-- no place: put off      '-- failed: log, and again by the table of retries
                   |        '-- delivered, parked, not yet due: dropped
-                  '-- paused or disabled: parked; gone: parked if it has a log, else dropped
+                  '-- paused or disabled: parked; it or the event is gone: its log, if any, is over
 
 The log says when a delivery is tried next, and a message that arrives earlier is dropped, so any number of messages for one
 delivery come to one. It is written before the next message is sent: a message that is lost costs time, since the dispatch finds in
@@ -90,7 +90,8 @@ class Delivering:
         if progress is None:
             return
         if webhook is None or event is None:
-            self.deliveries.put(deliveries.parked(progress), self._now())
+            # Kept among what is parked, it would be found with each resuming, and come to the same.
+            self.deliveries.put(deliveries.parked(progress), self._now(), kept=0)
             return
         if webhook.state != "active":
             self._leave(progress)
@@ -182,12 +183,15 @@ class Delivering:
         """Mark that an endpoint fails, and disable it where that is enough; whether it was."""
         if attempt.status == GONE:
             return self.webhooks.disable(webhook, "gone", now)
-        if webhook.failing_since is None:
+        since, seen = webhook.failing_since, webhook.failed_at
+        if since is None or seen is None or now - seen >= retries.QUIET:
             self.webhooks.failing(webhook, now)
             return False
-        return now - webhook.failing_since >= retries.FAILING and self.webhooks.disable(
-            webhook, "failing", now
-        )
+        if now - since >= retries.FAILING:
+            return self.webhooks.disable(webhook, "failing", now)
+        if now - seen >= retries.NOTED:
+            self.webhooks.failing(webhook, now)
+        return False
 
     def _put_off(self, progress: Progress, full: Full) -> None:
         """No place at a slow endpoint, which is no try."""

@@ -256,16 +256,18 @@ class Dispatch:
             if oldest:
                 lag, waiting = now - oldest[0], chain([oldest], waiting)
             old = (key for _, key in takewhile(lambda each: each[0] <= now - self.left, waiting))
-            while fault is None and count < REPUBLISHED and goes_on():
+            while count < REPUBLISHED and goes_on():
                 some = list(islice(old, AT_ONCE))
                 if not some:
                     break
                 done = self.publishing(some)
                 count += done.sent
                 if done.left:
-                    fault = TopicUnavailable(
+                    fault = fault or TopicUnavailable(
                         f"{len(done.left)} of {len(some)} notifications could not be published."
                     )
+                    if not done.sent:
+                        break  # the topic is away; what cannot be published alone holds up nothing behind it
         except StoreUnavailable as error:
             fault = error
         return Sent(count, lag, fault)

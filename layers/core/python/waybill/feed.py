@@ -115,6 +115,8 @@ class Feed:
 
         What has expired is passed over: DynamoDB deletes it within days, and in no order.
         """
+        if last is not None and last <= after:
+            return []  # DynamoDB refuses a lower bound that is above the upper one
         items = rows(
             self._dynamodb,
             TableName=self._tracking,

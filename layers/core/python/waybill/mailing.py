@@ -78,7 +78,9 @@ class Mailing:
         if sequence is None:
             return "told already"
         end = self._attempt(letter, sequence) if self.sender else "no sender"
-        if waiting and waiting.due and end != WAITS:
+        # A newer event takes the place of the one that waits only if somebody is told of it.
+        own = waiting is not None and sequence == waiting.sequence
+        if waiting and waiting.due and (end == SENT or (own and end != WAITS)):
             self.waiting.settle(letter, waiting.sequence)
         return end
 

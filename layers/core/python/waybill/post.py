@@ -2,8 +2,8 @@
 
 httpcore opens the connection through `_Guarded`, which looks the host up, checks all of its addresses and connects to one of those
 it has checked; there is no second look-up that could say otherwise, and TLS still holds the certificate against the host's name.
-Each try has a connection of its own: those that a frozen container kept would be dead without a sign. There are no redirects,
-proxies or cookies here that could lead elsewhere.
+Each try has a connection of its own: those that a frozen container kept would be dead without a sign. What all of them trust is
+read once. There are no redirects, proxies or cookies here that could lead elsewhere.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Outcome:
     """What one POST came to: a status, or in a word of ERRORS why there is none. `ms` is how long it took.
 
     `answer` is the beginning of what came, and `retry_after` what the endpoint asks for, in wall seconds. One with a status may
-    have `timed_out`, too: the answer never ended, and counts all the same.
+    have `timed_out`, too: the answer never ended, and counts all the same. So has one that failed after it had been slow, such as
+    a name that could not be looked up: it has kept its worker as an endpoint does that never answers.
     """
 
     ms: int
@@ -96,7 +97,8 @@ class Poster:
         self._deadline = deadline
         self._patience = patience
         self._http = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
+            # Given none, httpcore reads all certificate authorities for each connection, and the loop stands still meanwhile.
+            ssl_context=tls or httpcore.default_ssl_context(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=_Guarded(lookup or _lookup, loopback=loopback),
@@ -136,13 +138,14 @@ class Poster:
                         break
         except _FAULTS as fault:
             error = _word(fault)
+        took = time.perf_counter() - started
         return Outcome(
-            ms=round((time.perf_counter() - started) * 1000),
+            ms=round(took * 1000),
             status=response.status if response else None,
             error=None if response else error,
             answer=bytes(answer[:READ_BYTES]),
             retry_after=_retry_after(response.headers) if response else None,
-            timed_out=error == TIMEOUT,
+            timed_out=error == TIMEOUT or (response is None and took >= self._patience),
         )
 
 

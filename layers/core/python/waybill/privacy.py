@@ -18,10 +18,12 @@ _HIDDEN: Final = "\ue000"
 _OFFICE: Final = "\ue001"
 """As _HIDDEN, for a landline or a service number: what stands in brackets before one is a station or a courier."""
 _UNSEEN: Final = re.compile(
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff"
+    r"\ufeff\ufff9-\ufffb\ufffe\uffff"
     r"\U000e0000-\U000e007f]"
 )
-"""Control and format characters: they hide a number from a pattern and steer a terminal, and no courier needs them."""
+"""Control and format characters: they hide a number from a pattern and steer a terminal, and no courier needs them. Nor does SQS
+take U+FFFE, U+FFFF and halves of characters (SendMessage: "allowed characters"), and what names one would never be told."""
 _OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")
 LIMIT: Final = 1000
 """Characters of one text that are kept: real ones have up to 300, and no pattern may be given more to chew on."""

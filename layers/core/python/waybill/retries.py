@@ -27,7 +27,11 @@ JITTER: Final = 0.2
 LONGEST_ASKED: Final = DAY
 """Wall seconds of a Retry-After that are obeyed."""
 FAILING: Final = 5 * DAY
-"""Service time: an endpoint at which nothing arrived for so long is disabled."""
+"""Service time: an endpoint that has failed for so long, and at which nothing arrived, is disabled."""
+NOTED: Final = HOUR
+"""Service time: that an endpoint still fails is written so often."""
+QUIET: Final = WAITS[-1] * (1 + JITTER) + 2 * NOTED
+"""Service time: an endpoint that was not seen to fail for so long fails anew. Nothing was sent meanwhile, as no wait is so long."""
 
 
 def wait(failures: int, chance: float, asked: float | None = None, second: float = 1.0) -> float | None:

@@ -27,7 +27,6 @@ from waybill import (
 from waybill.errors import (
     DAY,
     MINUTE,
-    EventUnknown,
     Forbidden,
     InvalidField,
     TooManyWebhooks,
@@ -35,14 +34,15 @@ from waybill.errors import (
 )
 from waybill.gateway import Response
 from waybill.member_settings import QuietHours, Settings
-from waybill.notifications import OPERATOR_TYPES, TYPES, WEBHOOK_TEST
+from waybill.notifications import OPERATOR_TYPES, WEBHOOK_TEST
 from waybill.webhook_requests import NewWebhook, Replay, SettingsPatch, WebhookPatch
-from waybill.webhooks import EVERYTHING, LIMIT, Webhook
+from waybill.webhooks import LIMIT, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from waybill.deliveries import Deliveries
+    from waybill.concerns import Concerns
+    from waybill.deliveries import Deliveries, Progress
     from waybill.gateway import Handler, Request
     from waybill.member_settings import MemberSettings
     from waybill.queues import Queue
@@ -69,6 +69,7 @@ class WebhookManagement:
 
     webhooks: Webhooks
     deliveries: Deliveries
+    concerns: Concerns
     replays: Replays
     settings: MemberSettings
     fanout: Queue
@@ -141,6 +142,8 @@ class WebhookManagement:
                 )
             self._check(patch.url)
             changes["url"] = patch.url
+            if patch.url != hook.url and hook.state != "disabled":
+                changes |= {"failing_since": None, "failed_at": None}  # that was another endpoint
         if "events" in named:
             changes["events"] = _events(request, patch.events)
             if admin:
@@ -192,32 +195,47 @@ class WebhookManagement:
 
     def resume(self, request: Request) -> Response:
         """Active again, whatever it was, with what was given up meanwhile on its way once more."""
-        hook = self._changed(self._one(request), state="active", reason=None, failing_since=None)
+        hook = self._changed(
+            self._one(request), state="active", reason=None, failing_since=None, failed_at=None
+        )
         resent, more = self._resent(hook)
         return Response(200, {**self._view(hook), "resent": resent, "more": more}, _NO_STORE)
 
     def _resent(self, hook: Webhook) -> tuple[int, bool]:
         """How many parked deliveries wait again, and whether there are more. A message that is not sent is the dispatch's."""
         now = self.now()
-        parked, following = self.deliveries.page(hook.member, hook.id, RESENT_AT_ONCE, state="parked")
-        while following and len(parked) < RESENT_AT_ONCE:
-            some, following = self.deliveries.page(
-                hook.member, hook.id, RESENT_AT_ONCE - len(parked), following, "parked"
-            )
-            parked += some
+        parked, more = self._parked(hook, now)
         again = [
             each.delivery
             for each in parked
             if self.deliveries.put(deliveries.resent(each, now, now + LOST_AFTER), now)
         ]
         self.outgoing.send([messages.write_delivery(each) for each in again])
-        return len(again), following is not None
+        return len(again), more
+
+    def _parked(self, hook: Webhook, now: float) -> tuple[Sequence[Progress], bool]:
+        """Up to RESENT_AT_ONCE parked deliveries, and whether there may be more.
+
+        The newest of the log are read as they stand. Of a log that is longer, the index finds the others: it is behind by moments,
+        so what was just resent may count as more once again, and what was just parked and is not among the newest is missed.
+        """
+        parked, following = self.deliveries.page(hook.member, hook.id, now, RESENT_AT_ONCE, state="parked")
+        if following is None or len(parked) == RESENT_AT_ONCE:
+            return parked, following is not None
+        seen = {messages.delivery_key(each.delivery) for each in parked}
+        found = self.concerns.deliveries(
+            hook.member, hook.id, "parked", deliveries.LOOKED, now - deliveries.KEPT
+        )
+        others = [(each.pk, each.sk) for each in found if (each.pk, each.sk) not in seen]
+        some = others[: RESENT_AT_ONCE - len(parked)]
+        older = [each for each in self.deliveries.of_keys(some) if each.state == "parked"]
+        return parked + older, len(others) > len(some)
 
     def log(self, request: Request) -> Response:
         hook = self._one(request)
         limit = webhook_fields.LIMIT.read(request.query) or webhook_fields.PAGE
         after, state = webhook_fields.CURSOR.read(request.query), webhook_fields.STATE.read(request.query)
-        page, following = self.deliveries.page(hook.member, hook.id, limit, after, state)
+        page, following = self.deliveries.page(hook.member, hook.id, self.now(), limit, after, state)
         cursor = webhook_fields.cursor(following) if following else None
         return Response(
             200, {"deliveries": [webhook_views.delivery(each) for each in page], "next_cursor": cursor}
@@ -281,19 +299,7 @@ def _managing(handler: Handler) -> Handler:
 
 
 def _events(request: Request, named: Sequence[str]) -> tuple[str, ...]:
-    """The types that somebody asks for.
-
-    Raises:
-        EventUnknown: there is no such type.
-        Forbidden: a type that only operators hear.
-    """
-    if tuple(named) == EVERYTHING:
-        return EVERYTHING
-    if unknown := [each for each in named if each not in TYPES]:
-        raise EventUnknown(
-            f"There is no event {unknown[0]!r}. The types are those of `webhooks` in GET /v1/openapi.json: {', '.join(TYPES)}; "
-            "or * alone for all."
-        )
+    """The types that somebody asks for. Raises Forbidden: there is one that only operators hear."""
     if "admin" not in request.scopes and (hidden := sorted(set(named) & set(OPERATOR_TYPES))):
         raise Forbidden(
             f"{hidden[0]} concerns everybody, so it needs a token with the scope 'admin'. Leave it out of events."

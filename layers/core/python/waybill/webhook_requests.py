@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_va
 
 from waybill import shipment_fields
 from waybill.addresses import LIMIT as URL_LENGTH
-from waybill.errors import InvalidField
+from waybill.errors import EventUnknown, InvalidField
 from waybill.notifications import TYPES
 from waybill.requests import Body, distinct
 
@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
 CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-_EVENT_LENGTH: Final = 64
+_TOLD: Final = 64
+"""So many characters of a type that there is not are given back."""
+
+
+def _known(values: list[str]) -> list[str]:
+    """Raises EventUnknown, which is no fault of the body's form, whatever else is wrong with the list."""
+    if unknown := [each for each in values if each not in {*TYPES, "*"}]:
+        raise EventUnknown(
+            f"There is no event {unknown[0][:_TOLD]!r}. The types are those of `webhooks` in GET /v1/openapi.json: "
+            f"{', '.join(TYPES)}; or * alone for all."
+        )
+    return values
 
 
 def _alone(values: list[str]) -> list[str]:
@@ -53,12 +64,12 @@ Url = Annotated[
     ),
 ]
 Events = Annotated[
-    list[Annotated[str, Field(max_length=_EVENT_LENGTH)]],
+    list[str],
     Field(
         min_length=1,
-        max_length=len(TYPES),
         description='Types of events, as the section `webhooks` of this document lists them, or `["*"]` for all.',
     ),
+    AfterValidator(_known),
     AfterValidator(_alone),
     WithJsonSchema(
         {

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from waybill import concern, notifications, outbox
+from waybill import concern, notifications, outbox, retries
 from waybill.errors import StoreUnavailable
 from waybill.notifications import OPERATOR_TYPES, WEBHOOK_DISABLED
 from waybill.table import as_number, batch, rows, served, transacted
@@ -43,8 +43,8 @@ class Webhook:
     """An endpoint. `events` are types, or EVERYTHING.
 
     `version` is that of its secret; the one before signs, too, until `previous_until`, in epoch seconds of wall time. `reason` is
-    why it is disabled. `failing_since` (service time) and `slow` are the deliveries' marks; `operator` tells that a token with
-    `admin` made it.
+    why it is disabled. `failing_since`, `failed_at`, when it was seen to fail last (both service time), and `slow` are marks of
+    deliveries; `operator` tells that a token with `admin` made it.
     """
 
     member: str
@@ -58,6 +58,7 @@ class Webhook:
     version: int = 1
     previous_until: float | None = None
     failing_since: float | None = None
+    failed_at: float | None = None
     slow: bool = True
     operator: bool = False
     revision: int = 0
@@ -177,15 +178,24 @@ class Webhooks:
             still=("failing_since",) if reason == "failing" and webhook.failing_since is not None else (),
         )
 
-    def failing(self, webhook: Webhook, since: float) -> None:
-        """Mark since when nothing arrives, in service time; an earlier mark stays."""
-        found = _concern(webhook, since)
-        self._mark(
+    def failing(self, webhook: Webhook, now: float) -> None:
+        """Mark that it fails, and since when, in service time; an earlier beginning stays, unless it was QUIET meanwhile."""
+        found = _concern(webhook, now)
+        begun = self._mark(
             webhook,
-            "SET failing_since = if_not_exists(failing_since, :since), concern = :concern, "
-            "concerned_at = if_not_exists(concerned_at, :at)",
-            {":since": as_number(since), ":concern": found["concern"], ":at": found["concerned_at"]},
+            "SET failing_since = :now, failed_at = :now, concern = :concern, concerned_at = :at",
+            {
+                ":now": as_number(now),
+                ":quiet": as_number(now - retries.QUIET),
+                ":concern": found["concern"],
+                ":at": found["concerned_at"],
+            },
+            "attribute_not_exists(failing_since) OR attribute_not_exists(failed_at) OR failed_at <= :quiet",
         )
+        if not begun:
+            self._mark(
+                webhook, "SET failed_at = :now", {":now": as_number(now)}, "attribute_exists(failing_since)"
+            )
 
     def gave_up(self, webhook: Webhook, now: float) -> None:
         """Have an operator find a webhook for which a delivery was parked, as long as that is kept."""
@@ -198,7 +208,7 @@ class Webhooks:
         served(lambda: self._dynamodb.put_item(TableName=self._table, Item=note))
 
     def well(self, webhook: Webhook) -> None:
-        self._mark(webhook, "REMOVE failing_since, concern, concerned_at", {})
+        self._mark(webhook, "REMOVE failing_since, failed_at, concern, concerned_at", {})
 
     def of_keys(self, keys: Iterable[tuple[str, str]]) -> list[Webhook]:
         """The webhooks that keys of the index `concerns` speak of, of any members, each once; not those that are gone."""
@@ -247,17 +257,22 @@ class Webhooks:
         }
         return transacted(self._dynamodb, [{"Update": update}, *beside], self._pause)
 
-    def _mark(self, webhook: Webhook, update: str, values: Item) -> None:
-        """A mark on an endpoint that is still there. As a transaction, since one is tried again where it meets another."""
+    def _mark(self, webhook: Webhook, update: str, values: Item, condition: str = "") -> bool:
+        """A mark on an endpoint that is still there, and whether it was made.
+
+        As a transaction, since one is tried again where it meets another.
+        """
         mark: Item = {
             "TableName": self._table,
             "Key": _key(webhook.member, webhook.id),
             "UpdateExpression": update,
-            "ConditionExpression": "attribute_exists(pk)",
+            "ConditionExpression": f"attribute_exists(pk) AND ({condition})"
+            if condition
+            else "attribute_exists(pk)",
         }
         if values:
             mark["ExpressionAttributeValues"] = values
-        transacted(self._dynamodb, [{"Update": mark}], self._pause)
+        return transacted(self._dynamodb, [{"Update": mark}], self._pause)
 
     def _counted(self, member: str, change: int, condition: str, bound: int) -> Any:
         """The update of how many webhooks a member has; `condition` holds the number against `bound`."""
@@ -306,6 +321,8 @@ def _attributes(webhook: Webhook) -> Item:
             item[name] = as_number(moment)
     if webhook.failing_since is not None:
         item |= _concern(webhook, webhook.failing_since)
+        if webhook.failed_at is not None:
+            item["failed_at"] = as_number(webhook.failed_at)
     return item
 
 
@@ -326,6 +343,7 @@ def _to_webhook(item: Item) -> Webhook:
         version=int(item["version"]["N"]),
         previous_until=_moment(item, "previous_until"),
         failing_since=_moment(item, "failing_since"),
+        failed_at=_moment(item, "failed_at"),
         slow=item["slow"]["BOOL"],
         operator=item["operator"]["BOOL"],
         revision=int(item["revision"]["N"]),
