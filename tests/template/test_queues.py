@@ -199,6 +199,45 @@ def test_an_operator_gets_e_mail_of_the_types_that_it_wants_where_an_address_is_
     assert source["Parameters"]["NotificationEmail"]["Default"] == ""
 
 
+def test_a_region_without_ses_takes_the_template(source: dict[str, Any], resources: Resources) -> None:
+    """Whatever is of SES, or speaks of it, is there on the condition that SES is."""
+    regions = {each["Fn::Equals"][1] for each in source["Conditions"]["HasSes"]["Fn::Not"][0]["Fn::Or"]}
+    assert {"cn-north-1", "cn-northwest-1", "ap-east-1"} == regions
+    of_ses = {name for name, each in resources.items() if each["Type"].startswith("AWS::SES::")}
+    assert of_ses
+    for name, each in resources.items():
+        if name in of_ses or (each["Type"] == "AWS::SNS::TopicPolicy" and "MailFeedback" in name):
+            assert each["Condition"] == "HasSes", name
+        else:
+            assert not of_ses & outside_of_conditions(each), name
+
+
+def outside_of_conditions(value: Any) -> set[str]:
+    """The resources that a part of the template refers to in any case."""
+    match value:
+        case {"Fn::If": _}:
+            return set()
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return {name}
+        case dict():
+            return set().union(*map(outside_of_conditions, value.values()))
+        case list():
+            return set().union(*map(outside_of_conditions, value))
+    return set()
+
+
+def test_lambda_takes_no_message_that_comes_back_for_a_loop(functions: Resources) -> None:
+    """It drops what has passed a function some sixteen times by a queue, but for functions that are meant to do that."""
+    own = {name for name, queue in FED.items() if queue in sent_to(functions[name])}
+    assert own == {"FanoutFunction", "WebhookFunction"}
+    assert {name for name, each in functions.items() if each.get("RecursiveLoop") == "Allow"} == own
+
+
+def sent_to(function: dict[str, Any]) -> set[str]:
+    """The queues whose address a function is given."""
+    return {each["Ref"] for each in function["Environment"]["Variables"].values() if "Ref" in each}
+
+
 def test_the_dispatch_runs_every_minute_and_ends_before_the_next_begins(
     resources: Resources, functions: Resources
 ) -> None:

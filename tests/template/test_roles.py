@@ -222,10 +222,11 @@ def test_mail_is_sent_from_the_address_of_the_parameter_alone(
     assert sending.keys() == {"MailRole"}
     assert sending["MailRole"]["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}
     here = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
-    assert [arn["Fn::Sub"] for arn in sending["MailRole"]["Resource"]] == [
-        f"{here}:identity/*",
-        f"{here}:configuration-set/${{MailConfigurationSet}}",
-    ]
+    identity, configuration_set = sending["MailRole"]["Resource"]
+    assert identity["Fn::Sub"] == f"{here}:identity/*"
+    condition, given, _ = configuration_set["Fn::If"]
+    assert condition == "HasSes"
+    assert given["Fn::Sub"] == f"{here}:configuration-set/${{MailConfigurationSet}}"
 
 
 def test_roles_allow_exactly_what_their_function_does(
