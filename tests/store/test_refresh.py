@@ -253,12 +253,18 @@ def test_a_courier_that_has_forgotten_a_parcel_is_asked_at_the_usual_pace(follow
     assert followed.born() == ["in_transit"]
 
 
-def test_a_courier_code_that_kuaidi100_does_not_take_is_asked_for_hours_later(followed: Followed) -> None:
+def test_where_kuaidi100_finds_no_company_the_parcel_is_looked_at_again_soon_and_ever_more_seldom(
+    followed: Followed,
+) -> None:
     followed.register()
-    followed.fails(CompanyNotFound())
-    row = followed.look()
-    assert row.next_at is not None
-    assert row.next_at >= followed.courier.time + HOUR - 1
+    followed.fails(*[CompanyNotFound() for _ in range(10)])
+    waits = []
+    for _ in range(10):
+        row = followed.look()
+        assert row.next_at is not None
+        waits.append(row.next_at - followed.courier.time)
+    assert 300 <= waits[0] <= 600
+    assert DAY <= waits[-1] <= DAY + HOUR
 
 
 def test_where_the_gap_forbids_a_call_the_look_waits_for_its_end(followed: Followed) -> None:

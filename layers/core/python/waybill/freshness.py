@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from waybill.errors import (
     DAY,
-    CourierUnknown,
     PhoneMismatch,
     PhoneRequired,
     PhoneUnverified,
@@ -25,7 +24,6 @@ from waybill.merge import merge
 from waybill.model import Answer, Parcel
 from waybill.outcomes import (
     OUTCOMES,
-    CompanyNotFound,
     NoResult,
     OutcomeUnknown,
     UnlistedCode,
@@ -69,7 +67,7 @@ class Guess:
 class Known:
     """Everything remembered of one number. `tails` and `guesses` hold keyed hashes, never digits.
 
-    `outcome` is the last call's: `200` or the word of an upstream error; `misses` counts 500s in a row, or failures.
+    `outcome` is the last call's: `200` or the word of an upstream error; `misses` counts 500s in a row.
     """
 
     sequence: int = 0
@@ -125,9 +123,8 @@ def decide(known: Known | None, ask: Ask, now: float) -> Decision:
     if bound and (gate := _phone_gate(known, ask, now)):
         return gate
     if known.parcel is None:
-        until = max(known.next_allowed_at, known.fresh_until)
-        if now < until:
-            return Refuse(refusal(known.outcome, until - now))
+        if now < known.next_allowed_at:
+            return Refuse(refusal(known.outcome, known.next_allowed_at - now))
         return Fly() if bound else _wrong_phone(known, ask, now) or Fly()
     age = now - known.fetched_at
     if _fresh(known, ask, age, now):
@@ -274,8 +271,6 @@ def too_many_tails(retry_after: float) -> RateLimited:
 def refusal(outcome: str, retry_after: float) -> RequestError | ServiceError:
     """What a caller is told of a failed call when there is nothing to serve instead."""
     error = OUTCOMES.get(outcome, OutcomeUnknown)
-    if issubclass(error, CompanyNotFound):
-        return CourierUnknown(error.action, retry_after=retry_after)
     if issubclass(error, WrongPhone):
         return PhoneMismatch(error.action)
     if issubclass(error, OutcomeUnknown | UnlistedCode):
@@ -338,9 +333,6 @@ def learn(
                 misses=known.misses + 1,
             )
             return _with_tail(base, ask, "asked", now) if bound else base
-        case CompanyNotFound() if known.parcel is None:
-            fresh_until = now + came.waits[min(known.misses, len(came.waits) - 1)]
-            return replace(base, fresh_until=fresh_until, outcome=came.outcome, misses=known.misses + 1)
         case _:
             return replace(base, outcome=came.outcome)
 
