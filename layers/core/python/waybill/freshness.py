@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 Source = Literal["live", "cache", "coalesced", "stale"]
 TERMINAL_FRESH: Final = 30 * DAY
 KEEP: Final = 40 * DAY
+PHONES: Final = 2
+"""A parcel has two phones, the sender's and the recipient's.
+
+For a wrong one Kuaidi100 may answer with "cached data verified by other users" (its page, appendix 2), so not every tail that
+gets an answer is right.
+"""
 WRONG_TAILS_UPSTREAM: Final = 3
 WRONG_TAILS_PER_MEMBER: Final = 5
 GUESSES_KEPT: Final = 2 * DAY
@@ -164,7 +170,7 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
     tail = known.tails.get(ask.tail)
     if tail and tail.verdict != "wrong":
         return None
-    if refused := _wrong_phone(known, ask, now):
+    if refused := _wrong_phone(known, ask, now) or _one_phone_too_many(known):
         return refused
     if known.parcel is None and known.outcome != WrongPhone.outcome:
         return None
@@ -189,6 +195,12 @@ def _wrong_phone(known: Known, ask: Ask, now: float) -> Refuse | None:
     if len(wrong) < WRONG_TAILS_UPSTREAM:
         return None
     return _unverified(max(known.next_allowed_at, sorted(wrong.values())[-WRONG_TAILS_UPSTREAM] + DAY) - now)
+
+
+def _one_phone_too_many(known: Known) -> Refuse | None:
+    """Whether as many tails are verified as a parcel has phones, so that no other can be right."""
+    verified = sum(tail.verdict == "verified" for tail in known.tails.values())
+    return _unverified(DAY) if verified >= PHONES else None
 
 
 def _unverified(wait: float) -> Refuse:
