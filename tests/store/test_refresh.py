@@ -291,6 +291,19 @@ class _NoBudget(FixedSecrets):
         raise BudgetExhausted(f"spent, {reread=}", retry_after=8 * DAY)
 
 
+def test_a_newer_registration_that_does_not_say_where_the_parcel_goes_does_not_end_the_forecast(
+    followed: Followed,
+) -> None:
+    followed.register("forecast", to="北京市朝阳区")
+    followed.courier.time += 3 * HOUR
+    followed.register("newer", member="other")
+    followed.look()
+    followed.register("newest", member="third", to="西安市")
+    followed.look()
+    asked = [(query.to, query.resultv2) for query in followed.courier.queries]
+    assert asked == [("北京市朝阳区", "8"), ("西安市", "8")]
+
+
 # Phones
 
 
