@@ -203,6 +203,22 @@ def test_a_family_state_is_refined_by_the_newest_event_of_that_family() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "status", "substatus"),
+    [
+        ("10", "in_transit", "customs_pending"),
+        ("11", "in_transit", "customs_in_progress"),
+        ("12", "in_transit", "customs_cleared"),
+        ("13", "exception", "customs_exception"),
+    ],
+)
+def test_the_codes_of_the_customs_belong_to_state_8(code: str, status: str, substatus: str) -> None:
+    """The vendor's section 1.6 has them there, though their numbers do not begin with it."""
+    parcel = parse(reply(state="8", data=[row(statusCode=code)]), QUERY).parcel
+    assert (parcel.status, parcel.substatus, statuses.code_of(parcel)) == (status, substatus, code)
+    assert statuses.codes()[code].state == "8"
+
+
+@pytest.mark.parametrize(
     ("text", "expected", "zone"),
     [
         ("2024-03-09 10:47:53", "2024-03-09T10:47:53+08:00", "assumed"),
