@@ -115,6 +115,15 @@ def test_a_forecast_is_read() -> None:
     assert (eta.remaining_time, eta.stops[0].name) == ("5小时", "北京 北京市 朝阳区")
 
 
+def test_the_stops_of_a_forecast_are_those_to_come() -> None:
+    states = ["已经过节点", "当前停留节点", "预估途径节点", None, "新节点"]
+    nodes = [{"name": str(at), "state": state} for at, state in enumerate(states)]
+    eta = parse(reply(predictedRoute=nodes), QUERY).parcel.eta
+    assert eta is not None
+    assert [stop.name for stop in eta.stops] == ["2", "3", "4"]
+    assert parse(reply(predictedRoute=nodes[:2]), QUERY).parcel.eta is None
+
+
 @pytest.mark.parametrize("code", sorted(REFUSALS))
 def test_each_return_code_is_an_error_of_its_own(code: str) -> None:
     body = json.dumps({"result": False, "returnCode": code, "message": "查询无结果"}).encode()
