@@ -211,6 +211,16 @@ def test_a_family_state_is_refined_by_the_newest_event_of_that_family() -> None:
     assert parse(reply(state="3"), QUERY).parcel.substatus is None
 
 
+@pytest.mark.parametrize("state", [None, ""])
+def test_without_a_state_the_newest_event_says_what_it_is(state: str | None) -> None:
+    answer = parse(reply(state=state, data=[row(statusCode="301"), row(context="before")]), QUERY)
+    parcel = answer.parcel
+    assert (parcel.status, parcel.substatus, parcel.state) == ("delivered", "signed_by_recipient", "301")
+    assert parcel.terminal
+    nowhere = parse(reply(state=state, data=[row(statusCode=None)]), QUERY).parcel
+    assert (nowhere.status, nowhere.state) == ("in_transit", "0")
+
+
 @pytest.mark.parametrize(
     ("code", "status", "substatus"),
     [

@@ -282,7 +282,7 @@ def _answer(reply: _Reply, query: Query) -> Answer:
         events.setdefault(event.id, event)
     as_sent = list(events.values()) if query.order == "desc" else list(events.values())[::-1]
     newest_first = sorted(as_sent, key=instant, reverse=True)
-    state = resolve(reply.state or "0")
+    state = resolve(reply.state or newest_first[0].code or "0")
     if state.code == state.state and newest_first[0].code:
         # Only the family was sent: the newest event says which of it, as long as it agrees.
         latest = resolve(newest_first[0].code)
