@@ -89,7 +89,8 @@ def journey(
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="The whole script as JSON, {events, phone}; - is standard input.")
+        Path | None,
+        typer.Option(help="The whole script as JSON, {events, phone, shows_cached}; - is standard input."),
     ] = None,
     simulator: Simulator = None,
     *,

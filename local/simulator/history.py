@@ -54,11 +54,15 @@ class SeenEvent:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A whole life, past and future. `events` are oldest first; `phone_tail` is set where a script knows the phone."""
+    """A whole life, past and future. `events` are oldest first; `phone_tail` is set where a script knows the phone.
+
+    `shows_cached`: once the right phone was there, a wrong one is shown what that one was shown last.
+    """
 
     events: tuple[JourneyEvent, ...]
     revisions: tuple[Revision, ...] = ()
     phone_tail: str | None = None
+    shows_cached: bool = False
 
     def seen_at(self, t: float, lang: str = "zh") -> list[SeenEvent]:
         """What the courier shows at time `t`, newest first; of equal times, the later line first."""

@@ -43,11 +43,16 @@ class ScriptEvent(BaseModel):
 
 
 class Script(BaseModel):
-    """A journey, and the phone that opens it; without events the number is not found (500)."""
+    """A journey, and the phone that opens it; without events the number is not found (500).
+
+    With `shows_cached` a wrong phone after a right one is answered with "cached data verified by other users" (the vendor's
+    page, appendix 2) and not with 408.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     phone: str | None = None
+    shows_cached: bool = False
     events: list[ScriptEvent]
 
     @field_validator("phone")
@@ -72,6 +77,7 @@ class Script(BaseModel):
         return Journey(
             tuple(sorted(events, key=lambda event: event.at)),
             phone_tail=phone_tail(self.phone) if self.phone else None,
+            shows_cached=self.shows_cached,
         )
 
 
@@ -141,7 +147,7 @@ class Scripts:
             if base is None:
                 base = now
                 anchors.fix(anchor, base)
-            script = Script(phone=named.phone, events=named.events)
+            script = Script(phone=named.phone, shows_cached=named.shows_cached, events=named.events)
             parcel = (named.courier, named.number)
             scripts._read[parcel] = PlacedScript(
                 courier=named.courier, number=named.number, base=base, script=script

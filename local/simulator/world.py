@@ -65,6 +65,7 @@ class World:
         )
         self._natural: dict[ParcelKey, Journey] = {}
         self._scripted: dict[ParcelKey, Journey] = {}
+        self._shown: dict[ParcelKey, float] = {}
         self.calls: list[Call] = []
         self.keeper = LockKeeper()
         self.bill = Bill()
@@ -99,6 +100,7 @@ class World:
 
     def put_script(self, parcel: ParcelKey, script: Script) -> None:
         self._scripted.pop(parcel, None)
+        self._shown.pop(parcel, None)
         self.scripts.put(parcel, script, self.now())
 
     def remove_script(self, parcel: ParcelKey) -> bool:
@@ -140,7 +142,9 @@ class World:
             return Answer.failure("501"), None
         journey = self.journey(question.parcel, now)
         if not _phone_opens(journey, question):
-            return Answer.failure("408"), journey
+            shown = self._shown.get(question.parcel) if question.phone and journey.shows_cached else None
+            return success(question, journey, shown) if shown else Answer.failure("408"), journey
+        self._shown[question.parcel] = now
         lock = self.keeper.lock_of(question.parcel, now)
         if lock:
             return success(question, lock.journey or journey, lock.frozen_at), journey

@@ -212,6 +212,20 @@ def test_a_scripted_phone_is_checked_for_every_courier(simulator: Simulator, pho
     assert simulator.code("ems", "EMS000000001", phone=phone) == code
 
 
+def test_where_a_script_says_so_a_wrong_phone_after_the_right_one_is_shown_what_that_one_saw_last() -> None:
+    parcel = ("shunfeng", "SF0000000003")
+    lines = [{"at": at, "text": f"{at}", "status_code": "103"} for at in (-60, 3600)]
+    script = {"phone": "8000", "shows_cached": True, "events": lines}
+    with running_simulator() as simulator:
+        simulator.put(f"journeys/{'/'.join(parcel)}", script).raise_for_status()
+        assert simulator.code(*parcel, phone="1111") == "408"
+        seen = simulator.query(*parcel, phone="8000")["data"]
+        simulator.advance(7200)
+        assert simulator.query(*parcel, phone="1111")["data"] == seen
+        assert len(simulator.query(*parcel, phone="8000")["data"]) == 2
+        assert simulator.code(*parcel) == "408"
+
+
 def test_other_couriers_do_not_look_at_the_phone(simulator: Simulator) -> None:
     assert simulator.code(*EXAMPLE, phone="0000") == "200"
 

@@ -119,6 +119,20 @@ def test_an_order_of_several_parcels_answers_with_the_latest_that_is_not_over(
     assert order(query, "1").body["data"]["tracking_number"] == newest
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_number_or_courier_beside_an_order_is_one_that_was_left_out(
+    query: Query, manage: App, number: str, blank: str
+) -> None:
+    register(manage, "1", number, courier="yuantong")
+    for said in (
+        {"tracking_number": blank},
+        {"courier": blank},
+        {"tracking_number": number, "courier": blank},
+    ):
+        found = order(query, "1", **said)
+        assert (found.status, found.body["data"]["tracking_number"]) == (200, number)
+
+
 def test_an_upstream_that_fails_costs_the_answer_nothing_but_its_news(
     query: Query, manage: App, number: str
 ) -> None:

@@ -253,12 +253,18 @@ def test_a_courier_that_has_forgotten_a_parcel_is_asked_at_the_usual_pace(follow
     assert followed.born() == ["in_transit"]
 
 
-def test_a_courier_code_that_kuaidi100_does_not_take_is_asked_for_hours_later(followed: Followed) -> None:
+def test_where_kuaidi100_finds_no_company_the_parcel_is_looked_at_again_soon_and_ever_more_seldom(
+    followed: Followed,
+) -> None:
     followed.register()
-    followed.fails(CompanyNotFound())
-    row = followed.look()
-    assert row.next_at is not None
-    assert row.next_at >= followed.courier.time + HOUR - 1
+    followed.fails(*[CompanyNotFound() for _ in range(10)])
+    waits = []
+    for _ in range(10):
+        row = followed.look()
+        assert row.next_at is not None
+        waits.append(row.next_at - followed.courier.time)
+    assert 300 <= waits[0] <= 600
+    assert DAY <= waits[-1] <= DAY + HOUR
 
 
 def test_where_the_gap_forbids_a_call_the_look_waits_for_its_end(followed: Followed) -> None:
@@ -283,6 +289,19 @@ def test_without_a_budget_the_look_waits_for_an_hour_at_least(followed: Followed
 class _NoBudget(FixedSecrets):
     def kuaidi100(self, *, reread: bool = False) -> tuple[str, str]:
         raise BudgetExhausted(f"spent, {reread=}", retry_after=8 * DAY)
+
+
+def test_a_newer_registration_that_does_not_say_where_the_parcel_goes_does_not_end_the_forecast(
+    followed: Followed,
+) -> None:
+    followed.register("forecast", to="北京市朝阳区")
+    followed.courier.time += 3 * HOUR
+    followed.register("newer", member="other")
+    followed.look()
+    followed.register("newest", member="third", to="西安市")
+    followed.look()
+    asked = [(query.to, query.resultv2) for query in followed.courier.queries]
+    assert asked == [("北京市朝阳区", "8"), ("西安市", "8")]
 
 
 # Phones

@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from waybill import couriers, model, numbers, statuses
+import pytest
+
+from waybill import couriers, model, numbers, shipment_views, statuses
+from waybill.lookup import Found
+from waybill.model import Area, Parcel, Route
+from waybill.shipments import Registration, Shipment
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +33,25 @@ def test_confidence_has_the_words_of_the_table() -> None:
 def test_every_category_of_couriers_is_described() -> None:
     found = {courier.category for courier in couriers.table().values()}
     assert found == {"国内运输商", "国际运输商", "国际邮政", ""}
+
+
+@pytest.mark.parametrize(
+    ("area", "country"),
+    [
+        (Area("CN440305000000", "广东,深圳市,南山区"), "中国"),
+        (Area("CN810000000000", "香港"), "中国香港"),
+        (Area("US", "美国,纽约州"), "美国"),
+        (Area(None, "广东,深圳市,南山区"), ""),
+        (Area("", "广东,深圳市,南山区"), ""),
+        (None, ""),
+    ],
+)
+def test_contract_b_takes_no_province_for_a_country(area: Area | None, country: str) -> None:
+    ship = Shipment("acme", "1001", "yuantong", "YT7450353838751", Registration(), 0.0, 0.0)
+    parcel = Parcel(ship.courier, ship.number, route=Route(area, None, area))
+    found = Found(parcel, "cache", "within_gap", 0.0, 0.0, 0.0, 0.0)
+    data = shipment_views.contract_b(ship, found, None)["data"]
+    assert (data["export_country"], data["destination_country"]) == (country, country)
 
 
 def test_the_types_of_answers_load_no_pydantic() -> None:

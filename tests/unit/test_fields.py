@@ -62,8 +62,10 @@ def valid(field: fields.Field[Any]) -> st.SearchStrategy[str]:
         return st.sampled_from(["true", "false"])
     if "format" in schema:
         return FORMATS[schema["format"]]
-    if schema is fields.COURIER.schema and field not in AS_SENT:
-        return st.sampled_from(sorted(couriers.table()))
+    if field is shipment_fields.COURIER_OF_ORDER or (
+        schema is fields.COURIER.schema and field not in AS_SENT
+    ):
+        return st.sampled_from(sorted(couriers.table()) + [""] * described(field, ""))
     texts = st.from_regex(schema["pattern"]) if schema["pattern"].startswith("^") else st.text()
     return texts.filter(lambda text: described(field, text))
 
@@ -113,6 +115,18 @@ def test_a_required_field_that_is_not_there_is_named(field: fields.Required[Any]
 @pytest.mark.parametrize("field", OPTIONAL, ids=lambda field: f"{field.place}-{field.name}")
 def test_an_optional_field_may_be_left_out(field: fields.Optional[Any]) -> None:
     assert field.read({}) is None
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize(
+    "field",
+    [shipment_fields.TRACKING_NUMBER, shipment_fields.COURIER_OF_ORDER, fields.PHONE, fields.PHONE_TAIL],
+    ids=lambda field: f"{field.place}-{field.name}",
+)
+def test_a_blank_text_is_one_that_was_left_out(field: fields.Optional[Any], text: str) -> None:
+    name = field.name.lower() if field.place == "header" else field.name
+    assert field.read({name: text}) is None
+    assert described(field, "")
 
 
 @pytest.mark.parametrize("value", [1, True, ["zh"], {"a": 1}, 1.5])

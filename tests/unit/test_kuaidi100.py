@@ -115,6 +115,15 @@ def test_a_forecast_is_read() -> None:
     assert (eta.remaining_time, eta.stops[0].name) == ("5小时", "北京 北京市 朝阳区")
 
 
+def test_the_stops_of_a_forecast_are_those_to_come() -> None:
+    states = ["已经过节点", "当前停留节点", "预估途径节点", None, "新节点"]
+    nodes = [{"name": str(at), "state": state} for at, state in enumerate(states)]
+    eta = parse(reply(predictedRoute=nodes), QUERY).parcel.eta
+    assert eta is not None
+    assert [stop.name for stop in eta.stops] == ["2", "3", "4"]
+    assert parse(reply(predictedRoute=nodes[:2]), QUERY).parcel.eta is None
+
+
 @pytest.mark.parametrize("code", sorted(REFUSALS))
 def test_each_return_code_is_an_error_of_its_own(code: str) -> None:
     body = json.dumps({"result": False, "returnCode": code, "message": "查询无结果"}).encode()
@@ -200,6 +209,32 @@ def test_every_documented_code_keeps_both_levels(code: str) -> None:
 def test_a_family_state_is_refined_by_the_newest_event_of_that_family() -> None:
     assert parse(reply(state="5"), QUERY).parcel.status == "available_for_pickup"
     assert parse(reply(state="3"), QUERY).parcel.substatus is None
+
+
+@pytest.mark.parametrize("state", [None, ""])
+def test_without_a_state_the_newest_event_says_what_it_is(state: str | None) -> None:
+    answer = parse(reply(state=state, data=[row(statusCode="301"), row(context="before")]), QUERY)
+    parcel = answer.parcel
+    assert (parcel.status, parcel.substatus, parcel.state) == ("delivered", "signed_by_recipient", "301")
+    assert parcel.terminal
+    nowhere = parse(reply(state=state, data=[row(statusCode=None)]), QUERY).parcel
+    assert (nowhere.status, nowhere.state) == ("in_transit", "0")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "substatus"),
+    [
+        ("10", "in_transit", "customs_pending"),
+        ("11", "in_transit", "customs_in_progress"),
+        ("12", "in_transit", "customs_cleared"),
+        ("13", "exception", "customs_exception"),
+    ],
+)
+def test_the_codes_of_the_customs_belong_to_state_8(code: str, status: str, substatus: str) -> None:
+    """The vendor's section 1.6 has them there, though their numbers do not begin with it."""
+    parcel = parse(reply(state="8", data=[row(statusCode=code)]), QUERY).parcel
+    assert (parcel.status, parcel.substatus, statuses.code_of(parcel)) == (status, substatus, code)
+    assert statuses.codes()[code].state == "8"
 
 
 @pytest.mark.parametrize(

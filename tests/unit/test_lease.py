@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waybill.lease import Lease, Rules, settle, take
-from waybill.outcomes import OUTCOMES, NoResult, NotSent, OutcomeUnknown, ServerBusy, UnlistedCode, WrongPhone
+from waybill.outcomes import (
+    OUTCOMES,
+    CompanyNotFound,
+    NoResult,
+    NotSent,
+    OutcomeUnknown,
+    ServerBusy,
+    UnlistedCode,
+    WrongPhone,
+)
 
 NOW = 1_800_000_000.0
 RULES = Rules()
@@ -62,11 +71,20 @@ def test_a_busy_vendor_is_left_alone_for_a_minute_and_longer_each_time(outcome: 
     assert waits == [60, 120, 300, 900, 1800, 1800]
 
 
+def test_a_number_is_asked_about_again_soon_after_the_account_was_recharged() -> None:
+    lease, waits, now = None, [], NOW
+    for _ in range(4):
+        lease = settle(taken(now, lease), CompanyNotFound(), now, RULES)
+        waits.append(lease.next_allowed_at - now)
+        now = lease.next_allowed_at
+    assert waits == [60, 300, 1800, 1800]
+
+
 @pytest.mark.parametrize("outcome", ["400", "408", "501", "502", "503", "601"])
 def test_the_strict_switch_makes_refusals_hold_the_gap_too(outcome: str) -> None:
     rules = Rules(strict=True)
     settled = settle(taken(rules=rules), OUTCOMES[outcome](), NOW + 1, rules)
-    assert settled.next_allowed_at == NOW + 1 + (3600 if outcome == "400" else rules.gap)
+    assert settled.next_allowed_at == NOW + 1 + rules.gap
 
 
 def test_a_slot_is_given_back_only_if_the_request_was_not_sent() -> None:

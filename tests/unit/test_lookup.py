@@ -10,7 +10,6 @@ import pytest
 from tests.doubles import FixedSecrets, MemorySlots, MemoryStore
 from tests.unit.scenes import DAY, GAP, HOUR, NUMBER, Scene
 from waybill.errors import (
-    CourierUnknown,
     StoreUnavailable,
     UpstreamUnavailable,
     UpstreamUnknown,
@@ -100,7 +99,7 @@ def test_a_failed_refresh_serves_the_last_answer_and_says_why(error: UpstreamErr
         (BadSignature(), UpstreamUnavailable, 60),
         (QuotaExhausted(), UpstreamUnavailable, 60),
         (OutcomeUnknown(), UpstreamUnknown, 12 + GAP),
-        (CompanyNotFound(), CourierUnknown, HOUR),
+        (CompanyNotFound(), UpstreamUnavailable, 60),
     ],
 )
 def test_a_failed_first_call_says_when_to_come_back_and_asking_again_is_free(
@@ -114,6 +113,17 @@ def test_a_failed_first_call_says_when_to_come_back_and_asking_again_is_free(
         scene.ask()
     assert len(scene.queries) == 1
     scene.time += (again.value.retry_after or 0) + 0.01
+    assert scene.ask().source == "live"
+
+
+def test_what_the_vendor_says_of_an_account_without_credit_is_no_mistake_of_the_caller() -> None:
+    """Codes that are not in the table were refused before: the vendor's 400 is the operator's to mend."""
+    scene = Scene(says=[CompanyNotFound() for _ in range(3)])
+    for _ in range(3):
+        with pytest.raises(UpstreamUnavailable, match="operator") as caught:
+            scene.ask()
+        scene.time += (caught.value.retry_after or 0) + 0.01
+    assert (caught.value.retry_after or 0) <= HOUR / 2
     assert scene.ask().source == "live"
 
 

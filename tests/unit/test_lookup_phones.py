@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.doubles import MemoryStore
+from local.simulator.query import Form
+from local.simulator.scripted import Script, ScriptEvent
+from local.simulator.world import Options, World
+from tests.doubles import FixedSecrets, MemoryStore
 from waybill.budgets import Budget
 from waybill.circuit import Circuit
 from waybill.errors import (
@@ -19,12 +23,15 @@ from waybill.errors import (
     ServiceError,
     UpstreamUnavailable,
 )
+from waybill.kuaidi100 import Credentials, parse, sign, to_param
 from waybill.outcomes import NoResult, WrongPhone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from waybill.freshness import Known
+    from waybill.model import Answer, Query
 
 from tests.unit.scenes import DAY, GAP, NUMBER, Scene
 
@@ -65,6 +72,53 @@ def test_a_second_right_phone_is_verified_by_a_call_of_its_own() -> None:
     scene.time += GAP + 1
     assert scene.ask("shunfeng", "9000").source == "live"
     assert {scene.ask("shunfeng", tail).source for tail in ("8000", "9000")} == {"cache"}
+
+
+def test_a_third_phone_is_wrong_without_a_call_since_a_parcel_has_two() -> None:
+    scene = Scene()
+    for tail in ("8000", "9000"):
+        scene.ask("shunfeng", tail, member="owner")
+        scene.time += GAP + 1
+    for tail in ("1111", "2222", "3333", "4444", "5555"):
+        with pytest.raises(PhoneUnverified):
+            scene.ask("shunfeng", tail, member="stranger")
+    with pytest.raises(RateLimited):
+        scene.ask("shunfeng", "6666", member="stranger")
+    assert len(scene.queries) == 2
+    assert scene.ask("shunfeng", "9000", member="owner").source == "live"
+
+
+@dataclass
+class Cached(Scene):
+    """Its upstream is the simulator, within the process."""
+
+    world: World | None = None
+
+    def query(self, query: Query, credentials: tuple[str, str]) -> Answer:
+        assert self.world
+        self.queries.append(query)
+        signed = Credentials(*credentials)
+        param = to_param(query)
+        return parse(self.world.ask(Form(signed.customer, sign(param, signed), param)).answer.body, query)
+
+
+def test_of_those_that_kuaidi100_shows_what_others_saw_only_the_first_gets_in(tmp_path: Path) -> None:
+    """Its page, appendix 2: for a wrong phone it may answer with "cached data verified by other users"."""
+    secrets = FixedSecrets(("DEMO", "KEY"))
+    scene = Cached(world=World(Options(tmp_path)), secrets=secrets)
+    assert scene.world
+    collected = ScriptEvent(at=-60, text="已揽收", status_code="103")
+    script = Script(phone="8000", shows_cached=True, events=[collected])
+    scene.world.put_script(("shunfeng", NUMBER), script)
+    with pytest.raises(PhoneMismatch):
+        scene.ask("shunfeng", "1111", member="early")
+    shown = scene.ask("shunfeng", "8000", member="owner").parcel.events
+    scene.time += GAP + 1
+    assert scene.ask("shunfeng", "2222", member="stranger").parcel.events == shown
+    scene.time += GAP + 1
+    with pytest.raises(PhoneUnverified):
+        scene.ask("shunfeng", "3333", member="stranger")
+    assert [query.phone for query in scene.queries] == ["1111", "8000", "2222"]
 
 
 def test_at_most_three_wrong_phones_a_day_reach_the_upstream() -> None:

@@ -38,6 +38,20 @@ def whole(least: int, most: int, message: str) -> Callable[[str, str], int]:
     return parse
 
 
+def blank_or(parse: Callable[[str, str], T]) -> Callable[[str, str], T | None]:
+    """A parser to which a blank text is one that was left out: clients fill in what they have not got as `?courier=`."""
+
+    def parsed(text: str, name: str) -> T | None:
+        return parse(text, name) if text.strip() else None
+
+    return parsed
+
+
+def blank_or_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a text that may be empty, too."""
+    return {**schema, "pattern": f"^$|{schema['pattern']}"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field(Generic[T]):
     """One value of a request. `parse` gets its text, and the name under which it was sent for the error."""
@@ -96,10 +110,6 @@ def _as_sent(text: str, _name: str) -> str:
     return text
 
 
-def _phone(text: str, name: str) -> str | None:
-    return phones.tail(text, name) if text.strip() else None
-
-
 def _seconds(text: str, name: str) -> float:
     if not re.fullmatch(r"[0-9]{1,8}", text):
         raise InvalidField(name, f"{name} is a whole number of seconds, 0 or more.")
@@ -116,7 +126,7 @@ def _search(text: str, name: str) -> str:
 _LANG: Final = {"type": "string", "enum": ["zh", "en", ""]}
 _COURIER: Final = {"type": "string", "pattern": "^[0-9A-Za-z_]{1,64}$"}
 _NUMBER: Final = {"type": "string", "pattern": numbers.PATTERN}
-_PHONE: Final = {"type": "string", "pattern": f"^$|{phones.PATTERN}"}
+_PHONE: Final = blank_or_schema({"type": "string", "pattern": phones.PATTERN})
 _COURIER_TEXT: Final = (
     "Kuaidi100's code of the courier (`GET /v1/couriers` finds it by name), one of its usual misspellings (`sf`, `yto`, ...), or "
     "`auto`, which takes the courier that the number surely belongs to."
@@ -146,7 +156,7 @@ EXP_NO: Final = Required(
 PHONE: Final = Optional(
     name="phone",
     place="body",
-    parse=_phone,
+    parse=blank_or(phones.tail),
     schema=_PHONE,
     description=_PHONE_TEXT,
     example="13801388000",
@@ -179,7 +189,7 @@ NUMBER: Final = Required(
 PHONE_TAIL: Final = Optional(
     name="X-Phone-Tail",
     place="header",
-    parse=_phone,
+    parse=blank_or(phones.tail),
     schema=_PHONE,
     description=_PHONE_TEXT,
     example="8000",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from waybill.errors import (
     DAY,
-    CourierUnknown,
     PhoneMismatch,
     PhoneRequired,
     PhoneUnverified,
@@ -25,7 +24,6 @@ from waybill.merge import merge
 from waybill.model import Answer, Parcel
 from waybill.outcomes import (
     OUTCOMES,
-    CompanyNotFound,
     NoResult,
     OutcomeUnknown,
     UnlistedCode,
@@ -41,6 +39,12 @@ if TYPE_CHECKING:
 Source = Literal["live", "cache", "coalesced", "stale"]
 TERMINAL_FRESH: Final = 30 * DAY
 KEEP: Final = 40 * DAY
+PHONES: Final = 2
+"""A parcel has two phones, the sender's and the recipient's.
+
+For a wrong one Kuaidi100 may answer with "cached data verified by other users" (its page, appendix 2), so not every tail that
+gets an answer is right.
+"""
 WRONG_TAILS_UPSTREAM: Final = 3
 WRONG_TAILS_PER_MEMBER: Final = 5
 GUESSES_KEPT: Final = 2 * DAY
@@ -69,7 +73,7 @@ class Guess:
 class Known:
     """Everything remembered of one number. `tails` and `guesses` hold keyed hashes, never digits.
 
-    `outcome` is the last call's: `200` or the word of an upstream error; `misses` counts 500s in a row, or failures.
+    `outcome` is the last call's: `200` or the word of an upstream error; `misses` counts 500s in a row.
     """
 
     sequence: int = 0
@@ -125,9 +129,8 @@ def decide(known: Known | None, ask: Ask, now: float) -> Decision:
     if bound and (gate := _phone_gate(known, ask, now)):
         return gate
     if known.parcel is None:
-        until = max(known.next_allowed_at, known.fresh_until)
-        if now < until:
-            return Refuse(refusal(known.outcome, until - now))
+        if now < known.next_allowed_at:
+            return Refuse(refusal(known.outcome, known.next_allowed_at - now))
         return Fly() if bound else _wrong_phone(known, ask, now) or Fly()
     age = now - known.fetched_at
     if _fresh(known, ask, age, now):
@@ -167,7 +170,7 @@ def _phone_gate(known: Known, ask: Ask, now: float) -> Fly | Refuse | None:
     tail = known.tails.get(ask.tail)
     if tail and tail.verdict != "wrong":
         return None
-    if refused := _wrong_phone(known, ask, now):
+    if refused := _wrong_phone(known, ask, now) or _one_phone_too_many(known):
         return refused
     if known.parcel is None and known.outcome != WrongPhone.outcome:
         return None
@@ -192,6 +195,12 @@ def _wrong_phone(known: Known, ask: Ask, now: float) -> Refuse | None:
     if len(wrong) < WRONG_TAILS_UPSTREAM:
         return None
     return _unverified(max(known.next_allowed_at, sorted(wrong.values())[-WRONG_TAILS_UPSTREAM] + DAY) - now)
+
+
+def _one_phone_too_many(known: Known) -> Refuse | None:
+    """Whether as many tails are verified as a parcel has phones, so that no other can be right."""
+    verified = sum(tail.verdict == "verified" for tail in known.tails.values())
+    return _unverified(DAY) if verified >= PHONES else None
 
 
 def _unverified(wait: float) -> Refuse:
@@ -274,8 +283,6 @@ def too_many_tails(retry_after: float) -> RateLimited:
 def refusal(outcome: str, retry_after: float) -> RequestError | ServiceError:
     """What a caller is told of a failed call when there is nothing to serve instead."""
     error = OUTCOMES.get(outcome, OutcomeUnknown)
-    if issubclass(error, CompanyNotFound):
-        return CourierUnknown(error.action, retry_after=retry_after)
     if issubclass(error, WrongPhone):
         return PhoneMismatch(error.action)
     if issubclass(error, OutcomeUnknown | UnlistedCode):
@@ -338,9 +345,6 @@ def learn(
                 misses=known.misses + 1,
             )
             return _with_tail(base, ask, "asked", now) if bound else base
-        case CompanyNotFound() if known.parcel is None:
-            fresh_until = now + came.waits[min(known.misses, len(came.waits) - 1)]
-            return replace(base, fresh_until=fresh_until, outcome=came.outcome, misses=known.misses + 1)
         case _:
             return replace(base, outcome=came.outcome)
 

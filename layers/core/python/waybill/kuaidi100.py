@@ -36,6 +36,8 @@ MAX_BODY_BYTES: Final = 1_000_000
 SHANGHAI: Final = timezone(timedelta(hours=8))
 YEARS: Final = range(2000, 2100)
 """What is dated otherwise has no date: couriers fill in 0001 or 9999 where they know none."""
+BEHIND: Final = frozenset({"已经过节点", "当前停留节点"})
+"""Nodes of the predicted route that the parcel has passed, or where it is."""
 _NO_TIME: Final[tuple[None, Zone]] = (None, "assumed")
 _DIGESTS: Final = {"MD5": hashlib.md5, "SHA256": hashlib.sha256}
 
@@ -199,6 +201,7 @@ class _Stop(_Tolerant):
     city: _Masked = None
     district: _Masked = None
     name: _Masked = None
+    state: _Text = None
 
 
 def _list(value: object) -> list[object]:
@@ -279,7 +282,7 @@ def _answer(reply: _Reply, query: Query) -> Answer:
         events.setdefault(event.id, event)
     as_sent = list(events.values()) if query.order == "desc" else list(events.values())[::-1]
     newest_first = sorted(as_sent, key=instant, reverse=True)
-    state = resolve(reply.state or "0")
+    state = resolve(reply.state or newest_first[0].code or "0")
     if state.code == state.state and newest_first[0].code:
         # Only the family was sent: the newest event says which of it, as long as it agrees.
         latest = resolve(newest_first[0].code)
@@ -351,7 +354,8 @@ def _route(places: dict[str, _Place]) -> Route | None:
 
 
 def _eta(reply: _Reply) -> Eta | None:
-    if not (reply.arrivalTime or reply.remainTime or reply.predictedRoute):
+    ahead = [stop for stop in reply.predictedRoute if stop.state not in BEHIND]
+    if not (reply.arrivalTime or reply.remainTime or ahead):
         return None
     return Eta(
         arrives_at=_iso(reply.arrivalTime and f"{reply.arrivalTime}:00:00"),
@@ -364,6 +368,6 @@ def _eta(reply: _Reply) -> Eta | None:
                 leaves=_iso(stop.leaveTime),
                 name=stop.name or " ".join(filter(None, (stop.province, stop.city, stop.district))),
             )
-            for stop in reply.predictedRoute
+            for stop in ahead
         ),
     )

@@ -115,7 +115,6 @@ class Lookup:
 
         Raises:
             PhoneRequired, PhoneMismatch, PhoneUnverified, RateLimited: the phone rules of the courier.
-            CourierUnknown: Kuaidi100 does not know it.
             UpstreamUnavailable, UpstreamUnknown, BudgetExhausted, StoreUnavailable: nothing to serve, and when to come back.
         """
         code, number = wanted.courier.code, wanted.number

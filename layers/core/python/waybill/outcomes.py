@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from waybill.errors import DAY, HOUR, MINUTE, WaybillError
+from waybill.errors import HOUR, MINUTE, WaybillError
 
 
 class UpstreamError(WaybillError):
@@ -63,9 +63,17 @@ class Refused(UpstreamError):
 
 
 class CompanyNotFound(Refused):
+    """The account is not recharged, or Kuaidi100 has dropped a courier of our table: what a caller sends was looked up there.
+
+    It cannot be told which, so the waits are short enough for all numbers to be back soon after a recharge.
+    """
+
     outcome = "400"
-    action = "Kuaidi100 does not know this courier code, or the account has no credit. Check the code; retrying does not help."
-    waits = (HOUR, 6 * HOUR, DAY)
+    action = (
+        "Kuaidi100 refuses this courier, or the account has no credit. The operator has to recharge it, or look the courier up "
+        "in Kuaidi100's table."
+    )
+    waits = (MINUTE, 5 * MINUTE, 30 * MINUTE)
     operator = True
 
 

@@ -59,7 +59,10 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     return (
         re.compile(r"(?:\+?86[- ]?)?(?P<number>1[3-9]\d[\d*]{4}\d{4})" + extension, re.IGNORECASE | re.ASCII),
         re.compile(
-            r"(?:\+?86[- ]?)?(?:\(?0\d{2,3}\)?[- ]?)?(?P<number>[2-9]\d{6,7})" + extension, re.IGNORECASE
+            # Only behind an area code may the number be in groups: else what follows the dash is an extension.
+            r"(?:\+?86[- ]?)?(?P<number>(?:\(?0\d{2,3}\)?[- ]?[2-9]\d{2,3}[- ]?|[2-9]\d{2,3})\d{4})"
+            + extension,
+            re.IGNORECASE,
         ),
         re.compile(r"\+?(?P<number>\d[\d\- ]{2,22}\d)", re.ASCII),
     )

@@ -202,8 +202,8 @@ class Refresh:
     def _best(self, seen: Dossier, courier: Courier, known: Known) -> tuple[Shipment, str | None, int]:
         """For whom to ask, with which phone tail, and how promising that is.
 
-        3 verified, 2 untried, 1 of a member that has no tries left today, 0 none that may be right. The newest registration wins
-        where the phones do not decide it.
+        3 verified, 2 untried, 1 of a member that has no tries left today, 0 none that may be right. Where the phones do not
+        decide it, one that says where the parcel goes wins, since the forecast wants that; of these, the newest.
         """
 
         def promising(ship: Shipment) -> int:
@@ -221,7 +221,11 @@ class Refresh:
             return 3 if verdict and verdict.verdict == "verified" else 2
 
         bound = courier.requires_phone or known.phone_bound
-        best = max(seen.waiting, key=lambda ship: (promising(ship) if bound else 0, ship.created_at, ship.id))
+
+        def rank(ship: Shipment) -> tuple[int, bool, float, str]:
+            return promising(ship) if bound else 0, bool(ship.registration.to), ship.created_at, ship.id
+
+        best = max(seen.waiting, key=rank)
         found = promising(best)
         # A wrong tail is worse than none where none is asked for; where one is, the refusal it leads to costs no call.
         return best, best.registration.tail if found or bound else None, found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from waybill import fields, numbers, statuses
 from waybill.errors import InvalidField, TrackingNumberRequired
-from waybill.fields import Optional, Required, whole
+from waybill.fields import Optional, Required, blank_or, blank_or_schema, whole
 from waybill.registration import Filters, Which
 from waybill.shipments import ORDER_ID, TAG
 
@@ -115,8 +115,8 @@ ORDER: Final = Required(
 TRACKING_NUMBER: Final = Optional(
     name="tracking_number",
     place="query",
-    parse=numbers.normalise,
-    schema=fields.NUMBER.schema,
+    parse=blank_or(numbers.normalise),
+    schema=blank_or_schema(fields.NUMBER.schema),
     description="Which parcel, where the order has several.",
     example="YT7450353838751",
 )
@@ -131,8 +131,8 @@ NUMBER_OF_AN_ORDER: Final = Required(
 COURIER_OF_ORDER: Final = Optional(
     name="courier",
     place="query",
-    parse=_courier,
-    schema=fields.COURIER.schema,
+    parse=blank_or(_courier),
+    schema=blank_or_schema(fields.COURIER.schema),
     description="Whose parcel, where two of the order share a number.",
     example="yuantong",
 )

@@ -267,12 +267,12 @@ def _message(event: Event) -> TrackingMessage:
 
 
 def _country(route: Route | None, end: str, lang: str) -> str:
-    """The country of one end of the route, as far as the vendor's area tells it."""
+    """The country of one end of the route, from its area. A name without a code may begin with a province."""
     area: Area | None = getattr(route, end, None)
-    if area is None:
+    if area is None or not area.code:
         return ""
     for beginning, (zh, en) in _COUNTRIES.items():
-        if (area.code or "").startswith(beginning):
+        if area.code.startswith(beginning):
             return zh if lang == "zh" else en
     return (area.name or "").split(",")[0]
 
