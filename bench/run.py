@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import psutil
 
-from bench import artifacts, following, lookups
+from bench import artifacts, following, lookups, telling
 from bench.burst import burst
 from bench.lookups import Subject
 from bench.loop import Loop
@@ -27,6 +27,7 @@ from bench.recorder import Recorder
 from bench.table import table
 from local.deploy import forget_aws_settings
 from local.template import STACK
+from tests.receivers import Receiver
 from tests.stacks import running_stack
 from tools import cost
 from waybill.composition import CALLS
@@ -41,10 +42,8 @@ RESULTS: Final = Path(__file__).with_name("results.json")
 LATENCIES: Final = {"": 2.0, "_1s": 1.0}
 """Seconds that the upstream takes for an answer. What Kuaidi100 takes is not ours to know; the shorter, the more of a worker's time
 goes to the emulator, which is one process and answers one request after another, as DynamoDB does not."""
-ROUND_TRIP: Final = 0.005
-UPSTREAM: Final = 1.0
 LIVE_TRIPS: Final = 6
-"""Assumed: seconds of a request to DynamoDB and of a call to Kuaidi100, and how many of a live lookup's follow each other."""
+"""Assumed: how many of a live lookup's requests to DynamoDB follow each other."""
 LINES: Final = [
     {
         "at": -90_000 + 9_000 * place,
@@ -72,11 +71,12 @@ class Amount:
     live: int = 40
     batches: int = 4
     due: int = 70
+    events: int = 33
     bursts: tuple[int, ...] = (50, 500, 5000)
     readers: int = 200
 
 
-QUICK: Final = Amount(cold=3, warm=3, requests=50, live=5, batches=1, due=40, bursts=(50,))
+QUICK: Final = Amount(cold=3, warm=3, requests=50, live=5, batches=1, due=40, events=5, bursts=(50,))
 
 
 @dataclass
@@ -177,6 +177,24 @@ class Bench:
         self.results["dispatch_read_ratio"] = round(run.read / run.due, 3)
         self.results["dispatch_cpu_ms"] = milliseconds(run.processor / run.due)
 
+    def events(self) -> None:
+        """What it takes to tell of a milestone, by the functions that it passes."""
+        numbers = [f"YT94{number:011}" for number in range(self.amount.events)]
+        self.script(*numbers)
+        subjects = {each: self.subject(each) for each in cost.TELLING}
+        tick = progress("events", len(cost.TELLING) * len(numbers))
+        refresh = self.subject("refresh")
+        with Receiver() as endpoint, telling.detached(self.stack):
+            telling.register(self.stack, numbers, endpoint.url)
+            with Loop(refresh.place, refresh.variables, self.aws.url) as loop:
+                loop.invoke(following.batch(numbers, lookups.COURIER))
+            told = telling.told(self.stack, subjects, self.aws, numbers, tick)
+            if len(endpoint.requests) != len(numbers):
+                raise RuntimeError(f"{len(endpoint.requests)} deliveries of {len(numbers)} events")
+        for function, each in told.items():
+            self.results[f"tell_{function}_cpu_ms"] = milliseconds(each.processor)
+            self.results[f"tell_{function}_aws_calls"] = round(each.aws_calls, 2)
+
     def _batch_size(self) -> int:
         """How many messages the deployed worker takes at most."""
         mappings = self.stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -265,6 +283,7 @@ def measure(amount: Amount) -> dict[str, Any]:
         stack = ends.enter_context(running_stack(state, WAYBILL_SCHEDULE="off"))
         aws = ends.enter_context(Recorder(stack.aws("lambda").meta.endpoint_url))
         bench = Bench(stack, built, amount, aws)
+        bench.events()
         bench.cold_and_warm()
         bench.live_and_stale()
         bench.schedule()
@@ -276,22 +295,31 @@ def measure(amount: Amount) -> dict[str, Any]:
 def cost_of(results: dict[str, Any]) -> dict[str, float]:
     """US dollars at AWS's prices: units of DynamoDB as `tools.cost` has them, and times of the processor as they were measured.
 
-    To a lookup's processor time comes the time of its requests to DynamoDB, and to a live one's that of the upstream.
+    To processor time comes that of requests to DynamoDB, to Kuaidi100 and to an endpoint, and Lambda's share of a processor.
     """
-    cached = results["warm_query_cpu_ms"] / 1000 + ROUND_TRIP
-    stale = results["stale_cpu_ms"] / 1000 + ROUND_TRIP
-    live = results["live_cpu_ms"] / 1000 + LIVE_TRIPS * ROUND_TRIP + UPSTREAM
-    refresh = results["refresh_cpu_ms"] / 1000 + results["refresh_aws_calls"] * ROUND_TRIP + UPSTREAM
+
+    def took(name: str, requests: float, waits: float = 0, memory_mb: int = 1024) -> float:
+        return cost.lasting(results[f"{name}_cpu_ms"], memory_mb, requests) + waits
+
+    cached, stale = took("warm_query", 1), took("stale", 1)
+    live = took("live", LIVE_TRIPS, cost.UPSTREAM_SECONDS)
+    refresh = took("refresh", results["refresh_aws_calls"], cost.UPSTREAM_SECONDS)
+    event = cost.ENDPOINT_SECONDS + sum(
+        took(f"tell_{each}", results[f"tell_{each}_aws_calls"], memory_mb=cost.TELLING_MB)
+        for each in cost.TELLING
+    )
     look = cost.lookup(cached, cost.CACHED_READS)
     uses = {
         "cached": look,
         "stale": cost.lookup(stale, cost.STALE_READS),
         "live": cost.lookup(live, cost.LIVE_READS, cost.LIVE_WRITES),
     }
-    once, parcel = {"refreshes by the schedule": replace(cost.REFRESH, seconds=refresh)}, 0.0
-    once["lookups by its readers, cached"] = look
-    for name, times, use in cost.PARCEL:
-        parcel += times * once.get(name, use).dollars
+    once = {
+        cost.REFRESH: replace(cost.REFRESH, seconds=refresh),
+        cost.EVENT: replace(cost.EVENT, seconds=event),
+        cost.CACHED: look,
+    }
+    parcel = sum(times * once.get(use, use).dollars for _, times, use in cost.PARCEL)
     dollars = {f"dollars_1000_{name}": round(1000 * use.dollars, 5) for name, use in uses.items()}
     return {**dollars, "dollars_parcel": round(parcel, 6)}
 

@@ -34,6 +34,7 @@ KEPT: Final = (
     "refresh_cpu_ms",
     "refresh_aws_calls",
     "dispatch_cpu_ms",
+    *(f"tell_{each}_{what}" for each in cost.TELLING for what in ("cpu_ms", "aws_calls")),
 )
 JOURNEYS: Final = 2000
 SEED: Final = 41
@@ -43,8 +44,6 @@ PARTITION_WRITES: Final = 1000
 TABLE_WRITES: Final = 40_000
 """Write units a second of one on-demand table without its indexes, each of which has as many of its own, until AWS is asked for
 more (DynamoDB developer guide, "Quotas in Amazon DynamoDB")."""
-CPU_AT_MB: Final = 1769
-"""Lambda gives a whole processor at so much memory, and less in proportion."""
 LAMBDA_AT_ONCE: Final = 1000
 """Executions at once of an account, until AWS is asked for more."""
 QUEUE_AT_ONCE: Final = 1000
@@ -63,14 +62,6 @@ MESSAGES: Final = 50
 TOLD_AT_ONCE: Final = 10
 """Messages of a batch of the fanout, of deliveries or of letters."""
 
-UPSTREAM: Final = 1.0
-ROUND_TRIP: Final = 0.005
-"""Assumed: seconds of a call to Kuaidi100, and of a request to DynamoDB."""
-ENDPOINT: Final = 1.0
-"""Assumed: seconds that a member's endpoint takes to answer. It may take up to 15, and then a batch lasts as long."""
-TOLD_SECONDS: Final = cost.EVENT.seconds / cost.EVENT.invocations
-"""Assumed: seconds of a message of the fanout, a delivery or a letter, as docs/cost.md has it. Those of a batch count one after
-another, since 512 MB are less than a third of a processor: too much rather than too little."""
 REFRESH_MB: Final = 1024
 DISPATCH_MB: Final = 1280
 DISPATCH_SECONDS: Final = 55 * dispatch.PART
@@ -133,9 +124,9 @@ class Scale:
     @property
     def batch_seconds(self) -> float:
         """Calls follow each other, some at once; beside them lies what is read and written, but for the last ones'."""
-        each = self.measured["refresh_cpu_ms"] / 1000 * CPU_AT_MB / REFRESH_MB
-        calls = max(MESSAGES / CALLS * UPSTREAM, (MESSAGES - CALLS) * each)
-        return float(calls + CALLS * each + self.measured["refresh_aws_calls"] * ROUND_TRIP)
+        each = cost.lasting(self.measured["refresh_cpu_ms"], REFRESH_MB)
+        calls = max(MESSAGES / CALLS * cost.UPSTREAM_SECONDS, (MESSAGES - CALLS) * each)
+        return float(calls + CALLS * each + self.measured["refresh_aws_calls"] * cost.ROUND_TRIP)
 
     @property
     def workers(self) -> float:
@@ -175,7 +166,7 @@ class Scale:
                 f"dispatch, parcels a second of one of {tracked.SHARDS} shards, each sent by a part of the run",
                 self._shard,
                 dispatched(self.measured, DISPATCH_MB),
-                dispatched(self.measured, CPU_AT_MB),
+                dispatched(self.measured, cost.CPU_AT_MB),
                 "give it more memory (a whole processor at 1,769 MB), or raise `tracked.SHARDS`",
             ),
             Limited(
@@ -187,12 +178,21 @@ class Scale:
             ),
             Limited(
                 "refresh, fanout, webhooks and mail, executions at once (Lambda's quota of an account)",
-                self.workers + self.told_a_second * (2 * TOLD_SECONDS + 1 / posted(1)),
+                self.workers
+                + self.told_a_second * (self._fanout + self._mail + 1 / posted(self.measured, 1)),
                 LAMBDA_AT_ONCE,
                 math.inf,
                 "ask AWS for more",
             ),
         ]
+
+    @property
+    def _fanout(self) -> float:
+        return telling(self.measured, "fanout")
+
+    @property
+    def _mail(self) -> float:
+        return telling(self.measured, "mail")
 
     @property
     def _telling(self) -> list[Limited]:
@@ -201,22 +201,22 @@ class Scale:
             Limited(
                 "fanout, events a second",
                 events,
-                FANOUT_AT_ONCE / TOLD_SECONDS,
-                QUEUE_AT_ONCE / TOLD_SECONDS,
+                FANOUT_AT_ONCE / self._fanout,
+                QUEUE_AT_ONCE / self._fanout,
                 "raise `MaximumConcurrency` of the fanout function",
             ),
             Limited(
-                f"webhooks, deliveries a second to endpoints that answer in {ENDPOINT:g} s",
+                f"webhooks, deliveries a second to endpoints that answer in {cost.ENDPOINT_SECONDS:g} s",
                 events,
-                posted(WEBHOOK_AT_ONCE),
-                posted(QUEUE_AT_ONCE),
+                posted(self.measured, WEBHOOK_AT_ONCE),
+                posted(self.measured, QUEUE_AT_ONCE),
                 "set `WebhookConcurrency`",
             ),
             Limited(
                 "mail, letters a second by the mail function",
                 events,
-                MAIL_AT_ONCE / TOLD_SECONDS,
-                QUEUE_AT_ONCE / TOLD_SECONDS,
+                MAIL_AT_ONCE / self._mail,
+                QUEUE_AT_ONCE / self._mail,
                 "raise `MaximumConcurrency` of the mail function, and SES's rate before it",
             ),
             Limited(
@@ -312,15 +312,25 @@ class Scale:
         return [(name, many, many * use.dollars) for name, many, use in rows]
 
 
-def dispatched(measured: Mapping[str, Any], memory: float) -> float:
+def dispatched(measured: Mapping[str, Any], memory: int) -> float:
     """How many parcels a second a part of the dispatch with so many MB can send of its shard, one part a minute."""
-    each = measured["dispatch_cpu_ms"] / 1000 * CPU_AT_MB / memory
+    each = cost.lasting(measured["dispatch_cpu_ms"], memory)
     return float(DISPATCH_SECONDS / each / 60)
 
 
-def posted(batches: float) -> float:
+def telling(measured: Mapping[str, Any], function: str) -> float:
+    """Seconds of a message of the fanout, a delivery or a letter, without its endpoint's.
+
+    Those of a batch count one after another, since 512 MB are less than a third of a processor: too much rather than too little.
+    """
+    return cost.lasting(
+        measured[f"tell_{function}_cpu_ms"], cost.TELLING_MB, measured[f"tell_{function}_aws_calls"]
+    )
+
+
+def posted(measured: Mapping[str, Any], batches: float) -> float:
     """How many deliveries a second so many batches at once make: those of one wait for their endpoints at once."""
-    return batches * TOLD_AT_ONCE / (ENDPOINT + TOLD_AT_ONCE * TOLD_SECONDS)
+    return batches * TOLD_AT_ONCE / (cost.ENDPOINT_SECONDS + TOLD_AT_ONCE * telling(measured, "webhook"))
 
 
 def read() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped, unused-ignore] # comes without types
 
 from bench.crowd import simulated
-from tools import scale
+from tools import cost, scale
 from tools.scale import Scale
 from tools.scale_tables import tables
 
@@ -63,7 +63,12 @@ def test_so_many_events_ask_so_much() -> None:
     assert some.told_a_second == pytest.approx(20)
     assert some.tracking_writes == pytest.approx(80 * (26 + 1) + 20 * 7 + 4 * 4)
     assert some.cache_writes == pytest.approx(80 * 6 + 20 * 6)
-    assert scale.posted(10) == pytest.approx(40)
+
+
+def test_a_message_takes_its_share_of_a_processor_and_a_batch_waits_once_for_its_endpoints() -> None:
+    measured = {"tell_webhook_cpu_ms": 1000 * 512 / cost.CPU_AT_MB * 0.12, "tell_webhook_aws_calls": 6}
+    assert scale.telling(measured, "webhook") == pytest.approx(0.12 + 6 * 0.005)
+    assert scale.posted(measured, 10) == pytest.approx(100 / (1 + 10 * 0.15))
 
 
 def test_limits_are_those_of_the_template() -> None:
@@ -84,6 +89,9 @@ def test_limits_are_those_of_the_template() -> None:
         assert template["Parameters"][parameter]["MaxValue"] == scale.QUEUE_AT_ONCE
     assert template["Resources"]["DispatchFunction"]["Properties"]["MemorySize"] == scale.DISPATCH_MB
     assert template["Resources"]["RefreshFunction"]["Properties"]["MemorySize"] == scale.REFRESH_MB
+    for each in cost.TELLING:
+        function = template["Resources"][f"{each.capitalize()}Function"]
+        assert function["Properties"]["MemorySize"] == cost.TELLING_MB
 
 
 def test_a_simulation_counts_calls_days_and_hours_of_its_journeys() -> None:
