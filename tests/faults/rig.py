@@ -23,12 +23,10 @@ import httpx
 
 from local.mailbox import SIMULATOR as SES_SIMULATOR
 from local.options import SIMULATOR_CREDENTIALS
-from tests.faults.told import LANG, Told, of_letters
+from tests.faults.told import LANG, Told, happened, of_letters
 from tests.proofs import COURIER, HOUR, JOURNEYS, Proof
 from tests.receivers import Receiver
 from tests.stacks import NO_TLS
-from waybill import statuses
-from waybill.merge import REPEATABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,9 +112,9 @@ class Rig:
         self.end(faults, bench)
         callers.finish()
         ended, at = time.monotonic(), bench.proof.simulated("clock")["now"]
-        while not all(rider.done(at, time.monotonic() - ended) for rider in riders):
-            if time.monotonic() - ended > give_up:
-                break
+        left = riders
+        while left and time.monotonic() - ended < give_up:
+            left = [rider for rider in left if not rider.done(at, time.monotonic() - ended)]
             time.sleep(LOOK_SECONDS)
         unbooked = bench.unbooked()
         return [
@@ -381,19 +379,6 @@ class Callers:
             content = {}
         if answer.status_code < 429 or not {"code", "error"} & content.keys():
             self.odd.add(f"{answer.status_code} {answer.request.url.path}: {answer.text[:200]}")
-
-
-def happened(trip: Trip, since: float = 0.0, until: float = float("inf")) -> Iterator[Milestone]:
-    """The milestones of a journey between two moments, as its lines tell them."""
-    counts: Counter[str] = Counter()
-    before = ""
-    for at, code in trip.lines:
-        status = statuses.codes()[code].status
-        if status != before and (not counts[status] or status in REPEATABLE):
-            counts[status] += 1
-            if since < at <= until:
-                yield trip.number, status, counts[status]
-        before = status
 
 
 def _put(url: str, content: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults import document
-from tests.faults.rig import Survived, happened, rig
+from tests.faults.rig import Survived, rig
 from tests.faults.table import FAULTS, QUICK, runs
+from tests.faults.told import happened
 from tests.proofs import HOUR, JOURNEYS, Trip
 from tests.stacks import running_stack
 

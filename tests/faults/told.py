@@ -1,4 +1,4 @@
-"""What everybody was told, by each way there is: requests at an endpoint, events in the feed, letters in the mailbox."""
+"""What happened, and what everybody was told of it: requests at an endpoint, events in the feed, letters in the mailbox."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from waybill import statuses
+from waybill.merge import REPEATABLE
 from waybill.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from tests.proofs import Trip
     from tests.receivers import Receiver
     from tests.stacks import RunningStack
     from tests.telling import Milestone
@@ -104,6 +106,19 @@ class Told:
             Key={"pk": {"S": f"SUPPRESSED#{letter.address}"}, "sk": {"S": "ALL"}},
         )
         return "Item" in answer
+
+
+def happened(trip: Trip, since: float = 0.0, until: float = float("inf")) -> Iterator[Milestone]:
+    """The milestones of a journey between two moments, as its lines tell them."""
+    counts: Counter[str] = Counter()
+    before = ""
+    for at, code in trip.lines:
+        status = statuses.codes()[code].status
+        if status != before and (not counts[status] or status in REPEATABLE):
+            counts[status] += 1
+            if since < at <= until:
+                yield trip.number, status, counts[status]
+        before = status
 
 
 def of_letters(milestones: Counter[Milestone]) -> Counter[Written]:
