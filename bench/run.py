@@ -184,8 +184,11 @@ class Bench:
         subjects = {each: self.subject(each) for each in cost.TELLING}
         tick = progress("events", len(cost.TELLING) * len(numbers))
         refresh = self.subject("refresh")
-        with Receiver() as endpoint, telling.detached(self.stack):
-            telling.register(self.stack, numbers, endpoint.url)
+        with (
+            Receiver() as endpoint,
+            telling.detached(self.stack),
+            telling.waiting(self.stack, numbers, endpoint.url),
+        ):
             with Loop(refresh.place, refresh.variables, self.aws.url) as loop:
                 loop.invoke(following.batch(numbers, lookups.COURIER))
             told = telling.told(self.stack, subjects, self.aws, numbers, tick)

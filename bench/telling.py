@@ -53,10 +53,11 @@ def detached(stack: RunningStack) -> Iterator[None]:
             functions.update_event_source_mapping(UUID=each, Enabled=True)
 
 
-def register(stack: RunningStack, numbers: Sequence[str], endpoint: str) -> None:
-    """Have an endpoint and a customer wait for what happens to each."""
+@contextmanager
+def waiting(stack: RunningStack, numbers: Sequence[str], endpoint: str) -> Iterator[None]:
+    """Have an endpoint and a customer wait for what happens to each; the endpoint is forgotten at the end, as it is gone then."""
     with stack.client() as client:
-        client.post("/v1/webhooks", json={"url": endpoint, "events": ["*"]}).raise_for_status()
+        made = client.post("/v1/webhooks", json={"url": endpoint, "events": ["*"]}).raise_for_status()
         shipments = [
             {
                 "order_id": number,
@@ -69,6 +70,8 @@ def register(stack: RunningStack, numbers: Sequence[str], endpoint: str) -> None
         answer = client.post("/v1/shipments/batch", json={"shipments": shipments}).raise_for_status()
         if answer.json()["registered"] != len(numbers):
             raise RuntimeError(f"not registered: {answer.text}")
+        yield
+        client.delete(f"/v1/webhooks/{made.json()['id']}").raise_for_status()
 
 
 def told(
