@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bench.recorder import Recorder
     from tests.stacks import RunningStack
 
+QUEUES: Final = {"fanout": "FanoutQueue", "webhook": "SlowWebhookQueue", "mail": "MailQueue"}
+"""Of a webhook that is new, and so counts as slow until its first answer."""
 PATIENCE: Final = 60.0
 """Seconds in which messages that have been sent have to come."""
 UNCOUNTED: Final = 3
@@ -139,8 +141,9 @@ def _born(stack: RunningStack, numbers: Sequence[str]) -> Iterator[dict[str, Any
 def _waiting(stack: RunningStack, function: str, count: int) -> Iterator[dict[str, Any]]:
     """The messages that wait for a function, as its queue hands them over."""
     sqs = stack.aws("sqs")
-    name = f"{function.capitalize()}Queue"
-    (url,) = [each for each in sqs.list_queues()["QueueUrls"] if name in each]
+    (url,) = [each for each in sqs.list_queues()["QueueUrls"] if QUEUES[function] in each]
+    name = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
+    arn = sqs.get_queue_attributes(**name)["Attributes"]["QueueArn"]
     left = count
     until = time.monotonic() + PATIENCE
     while left > 0:
@@ -155,5 +158,6 @@ def _waiting(stack: RunningStack, function: str, count: int) -> Iterator[dict[st
                 "body": each["Body"],
                 "attributes": {},
                 "eventSource": "aws:sqs",
+                "eventSourceARN": arn,
             }
             yield {"Records": [record]}

@@ -75,11 +75,13 @@ class Runner:
             Route("/2018-06-01/runtime/invocation/{request_id}/error", self._error, methods=["POST"]),
             Route("/2018-06-01/runtime/init/error", self._init_error, methods=["POST"]),
         ]
-        front, *sockets = [bind() for _ in range(1 + len(functions) * options.workers)]
+        # What one queue of a function brings waits for nothing that another one does.
+        counts = {function.name: options.workers * max(1, function.queues) for function in functions}
+        front, *sockets = [bind() for _ in range(1 + sum(counts.values()))]
         self.url = f"http://{LOOPBACK}:{port_of(front)}/invoke"
         self._service = Service(Starlette(routes=routes), [front, *sockets])
         for function in functions:
-            ports = [port_of(sockets.pop()) for _ in range(options.workers)]
+            ports = [port_of(sockets.pop()) for _ in range(counts[function.name])]
             source = Source([ROOT / folder for folder in (function.folder, *function.layers)])
             pool = Pool(function.timeout, source, ports, self._starter(function))
             self._pools[function.name] = pool

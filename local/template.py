@@ -80,6 +80,8 @@ class Function:
     # Time invokes it, every so many seconds.
     every: float | None
     authorizer: bool
+    # Queues that it takes messages from.
+    queues: int
 
     @property
     def short_name(self) -> str:
@@ -186,6 +188,7 @@ def _adjust_function(
         or any(event["Type"] == "Api" for event in properties.get("Events", {}).values()),
         every=_take_out_schedule(properties.get("Events", {})),
         authorizer=logical_id in in_apis,
+        queues=sum(event["Type"] == "SQS" for event in properties.get("Events", {}).values()),
     )
     properties.pop("CodeUri", None)
     properties["InlineCode"] = f"# runs from {function.folder}"

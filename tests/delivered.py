@@ -20,7 +20,7 @@ from waybill.feed import Entry, Feed
 from waybill.gate import Gates
 from waybill.messages import Delivery
 from waybill.post import Poster
-from waybill.queues import Queue
+from waybill.queues import ByPace, Queue
 from waybill.sent import Sent
 from waybill.webhooks import Webhook, Webhooks
 
@@ -56,7 +56,7 @@ class Context:
 
 @dataclass
 class World:
-    """Tables, a queue, a webhook and its receiver. Service time stands at `clock`'s, and goes on with `advance`."""
+    """Tables, queues, a webhook and its receiver. Service time stands at `clock`'s, and goes on with `advance`."""
 
     dynamodb: DynamoDBClient
     sqs: Any
@@ -64,6 +64,7 @@ class World:
     tracking: str
     cache: str
     url: str
+    slow_url: str
     poster: Poster
     clock: Clock
     hook: Webhook
@@ -97,6 +98,7 @@ class World:
             tracking=create_table(dynamodb, "TrackingTable", f"tracking-{name}"),
             cache=create_table(dynamodb, "CacheTable", f"cache-{name}"),
             url=str(sqs.create_queue(QueueName=f"webhooks-{name}")["QueueUrl"]),
+            slow_url=str(sqs.create_queue(QueueName=f"slow-webhooks-{name}")["QueueUrl"]),
             poster=Poster(loopback=True, patience=patience, deadline=deadline),
             clock=Clock(time.time(), START, speed),
             hook=Webhook(MEMBER, webhook_id, receiver.url, ("*",), "", START, slow=slow),
@@ -148,9 +150,11 @@ class World:
         self,
         delivery: Delivery,
         post: Callable[[str, Mapping[str, str], bytes, Callable[[], None]], Outcome] | None = None,
+        *,
+        slow: bool = True,
     ) -> None:
-        """What a new process does with a message."""
-        self.delivering(post)(delivery)
+        """What a new process does with a message of the slow queue, or of the quick one."""
+        self.delivering(post)(delivery, slow=slow)
 
     def delivering(self, post: Any = None) -> Delivering:
         sent = Sent(self.dynamodb, self.cache)
@@ -163,13 +167,16 @@ class World:
             gates=self.gates,
             sent=sent,
             post=post or self.poster,
-            queue=Queue(self.sqs, self.url, lambda _: None, messages.delivery_group),
+            queues=ByPace(*map(self._queue, (self.url, self.slow_url))),
             key=lambda: MASTER,
             clock=self.clock,
             wall=time.time,
             chance=lambda: self.chance,
             on_try=self._hear,
         )
+
+    def _queue(self, url: str) -> Queue:
+        return Queue(self.sqs, url, lambda _: None, messages.delivery_group)
 
     def _hear(self, _delivery: Delivery, attempt: Try, state: str) -> None:
         self.heard.append((attempt.status, state))
@@ -198,10 +205,13 @@ class World:
             else:
                 raise AssertionError(f"never done: {self.progress(delivery)}")
 
-    def queued(self) -> int:
-        """Messages that were sent for later, whether they are visible by now or not."""
+    def queued(self) -> tuple[int, int]:
+        """Messages for quick and for slow webhooks that were sent, for later or not."""
+        return self._waiting(self.url), self._waiting(self.slow_url)
+
+    def _waiting(self, url: str) -> int:
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
     def marked(self) -> bool:

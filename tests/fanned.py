@@ -11,6 +11,7 @@ from tests.store.conftest import new_table
 from waybill import messages, notifications
 from waybill.fanout import Fanout
 from waybill.feed import Feed
+from waybill.queues import ByPace
 from waybill.webhooks import Webhook, Webhooks
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Scene:
 
     dynamodb: DynamoDBClient
     deliveries: Line = field(default_factory=Line)
+    slow_deliveries: Line = field(default_factory=Line)
     letters: Line = field(default_factory=Line)
     again: Line = field(default_factory=Line)
     results: dict[str, Known] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class Scene:
         self.followed = Followed(self.dynamodb, tracking)
         self.webhooks = Webhooks(self.dynamodb, tracking)
         self.feed = Feed(self.dynamodb, tracking, cache, lambda: self.followed.courier.time)
-        queues: Any = (self.deliveries, self.letters, self.again)
+        quick, slow, letters, again = self._queues()
         self.fanout = Fanout(
             parcels=self.followed.parcels,
             known=lambda courier, number: self.results.get(f"{courier}#{number}"),
@@ -67,12 +69,15 @@ class Scene:
             tail_hash=self.followed.courier.secrets.tail_hash,
             webhooks=self.webhooks,
             feed=self.feed,
-            deliveries=queues[0],
-            letters=queues[1],
-            again=queues[2],
+            deliveries=ByPace(quick, slow),
+            letters=letters,
+            again=again,
             now=lambda: self.followed.courier.time,
             threads=Inline(),
         )
+
+    def _queues(self) -> Any:
+        return self.deliveries, self.slow_deliveries, self.letters, self.again
 
     def _note_guess(self, courier: str, number: str, guess: Guess) -> tuple[Guess, ...]:
         known = self.results[f"{courier}#{number}"]
@@ -82,7 +87,13 @@ class Scene:
     def webhook(self, member: str = "acme", *events: str, **parts: Any) -> Webhook:
         self.made += 1
         hook = Webhook(
-            member, f"whk_{self.made:020x}", "https://example.com/", events or ("*",), "", NINE, **parts
+            member,
+            f"whk_{self.made:020x}",
+            "https://example.com/",
+            events or ("*",),
+            "",
+            NINE,
+            **{"slow": False, **parts},
         )
         assert self.webhooks.create(hook)
         return hook
@@ -104,4 +115,4 @@ class Scene:
         return [(entry.event["type"], entry.event["data"].get("backfill")) for entry in entries]
 
     def sent(self) -> list[Delivery]:
-        return [messages.read_delivery(body) for body in self.deliveries.bodies]
+        return [messages.read_delivery(body) for body in self.deliveries.bodies + self.slow_deliveries.bodies]

@@ -192,6 +192,15 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def heard(self) -> dict[str, Received]:
+        """By the ids of events that it has heard: the first request that was answered well."""
+        first: dict[str, Received] = {}
+        for request in list(self.requests):
+            reply = self.answers.get(request.place)
+            if reply and 200 <= reply.status < 300:
+                first.setdefault(request.id, request)
+        return first
+
     def wait_for(self, requests: int, seconds: float = 60.0) -> None:
         """Until so many requests have come, in whatever state they are."""
         with self.arrived:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from waybill.access import Token, hash_token, new_token
 from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 90
@@ -101,6 +102,12 @@ class RunningStack:
         """An output of the deployed stack."""
         (stack,) = self.aws("cloudformation").describe_stacks()["Stacks"]
         return str({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}[name])
+
+    def wall(self) -> Callable[[str], float]:
+        """The wall time of a timestamp of the stack's clock, in epoch seconds."""
+        clock = httpx.get(f"{self.simulator}/_sim/clock", trust_env=False, verify=NO_TLS).json()
+        zero = time.time() - clock["now"] / clock["speed"]
+        return lambda timestamp: zero + datetime.fromisoformat(timestamp).timestamp() / float(clock["speed"])
 
     def calls(self) -> list[dict[str, Any]]:
         """What the simulator was asked."""

@@ -12,11 +12,9 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +26,7 @@ from tests.stacks import running_stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.receivers import Behaviour, Received
+    from tests.receivers import Behaviour
     from tests.stacks import RunningStack
 
 KILLED: Final = ("publish", "fanout", "webhook")
@@ -96,15 +94,8 @@ class Telling:
 
     def latencies(self, name: str) -> list[float]:
         """Wall seconds from a milestone's birth to the first request about it that was answered well, at one endpoint."""
-        clock = self.proof.simulated("clock")
-        speed, zero = clock["speed"], time.time() - clock["now"] / clock["speed"]
-        receiver = self.receivers[name]
-        first: dict[str, Received] = {}
-        for request in list(receiver.requests):
-            reply = receiver.answers.get(request.place)
-            if reply and reply.status < 300:
-                first.setdefault(request.id, request)
-        return [each.at - zero - _seconds(each.event["timestamp"]) / speed for each in first.values()]
+        born = self.proof.stack.wall()
+        return [each.at - born(each.event["timestamp"]) for each in self.receivers[name].heard().values()]
 
     def wait(self, give_up: float, *, kills: int = 0, seed: int = 0) -> None:
         """Until all parcels are at their end and everything is told; meanwhile `kills` processes end, at seeded times."""
@@ -149,10 +140,6 @@ class Telling:
 def _milestone(event: Any) -> Milestone:
     data = event["data"]
     return data["number"], data["status"], data["occurrence"]
-
-
-def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from waybill.dead_letters import DeadLetters
 from waybill.errors import QueueUnavailable
 from waybill.queues import Queue
 
-QUEUES: Final = "RefreshQueue, FanoutQueue, WebhookQueue, MailQueue, MailFeedbackQueue"
+QUEUES: Final = "RefreshQueue, FanoutQueue, WebhookQueue, SlowWebhookQueue, MailQueue, MailFeedbackQueue"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -27,7 +27,9 @@ FANOUT = Fanout(
     tail_hash=Secrets("", SETTINGS.tail_key_secret).tail_hash,
     webhooks=Webhooks(DYNAMODB, SETTINGS.tracking_table),
     feed=Feed(DYNAMODB, SETTINGS.tracking_table, SETTINGS.cache_table, SETTINGS.clock.now),
-    deliveries=composition.queue(SETTINGS.webhook_queue, messages.delivery_group),
+    deliveries=composition.by_pace(
+        SETTINGS.webhook_queue, SETTINGS.slow_webhook_queue, messages.delivery_group
+    ),
     letters=composition.queue(SETTINGS.mail_queue) if SETTINGS.mail_from else None,
     again=composition.queue(SETTINGS.fanout_queue),
     now=SETTINGS.clock.now,

@@ -57,7 +57,7 @@ OPERATIONS = Operations(
             SQS,
             url,
             dead,
-            Queue(SQS, url, time.sleep, messages.delivery_group if name == "webhook" else None),
+            Queue(SQS, url, time.sleep, messages.delivery_group if "webhook" in name else None),
         )
         for name, (url, dead) in SETTINGS.queues.items()
     },

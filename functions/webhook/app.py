@@ -1,11 +1,16 @@
-"""The webhook function: posts the events of a batch of messages, all at once. Composition root and entry point."""
+"""The webhook function: posts the events of a batch of messages, all at once. Composition root and entry point.
+
+It works at two queues. What is in a batch of the quick one and for a slow webhook goes on to the other.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from waybill import composition, messages, observe
@@ -30,21 +35,25 @@ DELIVERING = Delivering(
     gates=Gates(DYNAMODB, SETTINGS.cache_table),
     sent=SENT,
     post=Poster(loopback=SETTINGS.loopback),
-    queue=composition.queue(SETTINGS.webhook_queue, messages.delivery_group),
+    queues=composition.by_pace(SETTINGS.webhook_queue, SETTINGS.slow_webhook_queue, messages.delivery_group),
     key=Key(SETTINGS.webhook_key_secret),
     clock=SETTINGS.clock,
     wall=time.time,
     chance=random.random,
     on_try=observe.on_delivery,
 )
-BATCHES = Batches(
+SLOW = Batches(
     read=messages.read_delivery,
     work=DELIVERING,
     named=lambda delivery: {"webhook": delivery.webhook, "sequence": delivery.sequence},
     threads=ThreadPoolExecutor(composition.THREADS),
 )
+QUICK = replace(SLOW, work=functools.partial(DELIVERING, slow=False))
+SLOW_QUEUE = SETTINGS.slow_webhook_queue.rpartition("/")[2]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """SQS's partial batch response: the messages that are to come back. A batch is of one queue."""
     SENT.config.register_lambda_context(context)
-    return BATCHES.handle(event)
+    queue = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
+    return (SLOW if queue == SLOW_QUEUE else QUICK).handle(event)

@@ -208,7 +208,7 @@ class Canary:
                 self.look("answer to who has the scope pii", page.text)
         with self.stack.member("operator", "admin") as operator:
             self.look("operations", operator.get("/v1/operations").raise_for_status().text)
-            for queue in ("webhook", "mail", "fanout", "refresh"):
+            for queue in ("webhook", "slow-webhook", "mail", "fanout", "refresh"):
                 self.look(
                     "operations",
                     operator.get(f"/v1/operations/queues/{queue}/failed").raise_for_status().text,

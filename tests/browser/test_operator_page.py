@@ -141,7 +141,7 @@ HOSTILE = "<img src=x onerror=document.title='taken'>"
 
 def busy() -> dict[str, Any]:
     """A day on which much is wrong."""
-    names = ("refresh", "fanout", "webhook", "mail", "mail-feedback")
+    names = ("refresh", "fanout", "webhook", "slow-webhook", "mail", "mail-feedback")
     shipment = {
         "courier": "shunfeng",
         "number": "SF7444700499701",

@@ -37,6 +37,7 @@ OPERATORS = {
     "REFRESH_DEAD_LETTERS": "refresh-dead",
     "FANOUT_DEAD_LETTERS": "fanout-dead",
     "WEBHOOK_DEAD_LETTERS": "webhooks-dead",
+    "SLOW_WEBHOOK_DEAD_LETTERS": "slow-webhooks-dead",
     "MAIL_DEAD_LETTERS": "mail-dead",
     "MAIL_FEEDBACK_DEAD_LETTERS": "mail-feedback-dead",
 }
@@ -54,6 +55,7 @@ ENVIRONMENT = {
     "WEBHOOK_KEY_SECRET": "webhook-key",
     "FANOUT_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/fanout",
     "WEBHOOK_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/webhooks",
+    "SLOW_WEBHOOK_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/slow-webhooks",
     **{
         name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}"
         for name, queue in OPERATORS.items()
@@ -203,7 +205,7 @@ def aws(environment: dict[str, str]) -> Iterator[None]:
         secrets.create_secret(Name="tail-key", SecretString="k" * 64)
         secrets.create_secret(Name="webhook-key", SecretString="w" * 64)
         sqs = boto3.client("sqs")
-        for queue in ("fanout", "webhooks", *OPERATORS.values()):
+        for queue in ("fanout", "webhooks", "slow-webhooks", *OPERATORS.values()):
             sqs.create_queue(QueueName=queue)
         yield
 

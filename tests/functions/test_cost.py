@@ -125,7 +125,13 @@ def _messages(*bodies: str) -> dict[str, Any]:
     """What a queue hands over."""
     return {
         "Records": [
-            {"messageId": f"m{place}", "body": body, "attributes": {}, "eventSource": "aws:sqs"}
+            {
+                "messageId": f"m{place}",
+                "body": body,
+                "attributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:queue",
+            }
             for place, body in enumerate(bodies)
         ]
     }

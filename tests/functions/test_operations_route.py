@@ -109,6 +109,7 @@ def test_where_all_is_well_it_says_so(operator: App) -> None:
         "refresh",
         "fanout",
         "webhook",
+        "slow-webhook",
         "mail",
         "mail-feedback",
     ]

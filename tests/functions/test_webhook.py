@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ def queue(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001 - 
     secrets = boto3.client("secretsmanager")
     secrets.put_secret_value(SecretId="webhook-key", SecretString=MASTER)
     monkeypatch.setenv("WEBHOOK_QUEUE", url)
+    slow = str(make("sqs").create_queue(QueueName=f"slow-{QUEUE}")["QueueUrl"])
+    monkeypatch.setenv("SLOW_WEBHOOK_QUEUE", slow)
     monkeypatch.setenv("WEBHOOK_KEY_SECRET", "webhook-key")
     monkeypatch.setenv("WEBHOOK_LOOPBACK", "true")
     load("webhook")  # its logger keeps the standard output that it begins with, which is not to be a test's
@@ -49,8 +52,8 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def hook(url: str, webhook_id: str = "whk_1") -> None:
-    made = Webhook(MEMBER, webhook_id, url, ("*",), "", time.time(), slow=False)
+def hook(url: str, webhook_id: str = "whk_1", *, slow: bool = False) -> None:
+    made = Webhook(MEMBER, webhook_id, url, ("*",), "", time.time(), slow=slow)
     assert Webhooks(boto3.client("dynamodb"), "tracking").create(made)
 
 
@@ -67,10 +70,11 @@ def events(count: int) -> list[int]:
     return feed.append(MEMBER, [Entry(each) for each in told])
 
 
-def batch(*bodies: str) -> dict[str, Any]:
+def batch(*bodies: str, queue: str = QUEUE) -> dict[str, Any]:
     (record, _) = sample("refresh")["Records"]
+    of_queue = {**record, "eventSourceARN": f"arn:aws:sqs:eu-central-1:123456789012:{queue}"}
     return {
-        "Records": [{**record, "messageId": f"m{place}", "body": body} for place, body in enumerate(bodies)]
+        "Records": [{**of_queue, "messageId": f"m{place}", "body": body} for place, body in enumerate(bodies)]
     }
 
 
@@ -108,6 +112,20 @@ def test_a_batch_is_posted_and_counted(receiver: Receiver, capsys: pytest.Captur
     assert sum(counted["DeliveriesSucceeded"]) == 10
     assert len(counted["DeliveryMs"]) == 10
     assert "DeliveriesFailed" not in counted
+
+
+@pytest.mark.usefixtures("queue")
+def test_only_a_batch_of_the_slow_queue_waits_for_slow_webhooks(receiver: Receiver) -> None:
+    hook(receiver.url, slow=True)
+    (sequence,) = events(1)
+    assert load("webhook").handler(batch(message(sequence)), Context()) == {"batchItemFailures": []}
+    assert receiver.requests == []
+    make: Any = boto3.client
+    (waiting,) = make("sqs").receive_message(QueueUrl=os.environ["SLOW_WEBHOOK_QUEUE"])["Messages"]
+    assert waiting["Body"] == message(sequence)
+    handed = batch(waiting["Body"], queue=f"slow-{QUEUE}")
+    assert load("webhook").handler(handed, Context()) == {"batchItemFailures": []}
+    assert progress(sequence).state == "delivered"
 
 
 @pytest.mark.usefixtures("queue")
@@ -169,11 +187,12 @@ def test_without_its_key_nothing_is_posted_and_the_message_comes_back(receiver: 
     assert receiver.requests == []
 
 
-@pytest.mark.parametrize("name", ["TRACKING_TABLE", "CACHE_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE"])
+VARIABLES = ("TRACKING_TABLE", "CACHE_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE", "SLOW_WEBHOOK_QUEUE")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
 def test_a_missing_variable_is_named(name: str) -> None:
-    variables = dict.fromkeys(
-        ("TRACKING_TABLE", "CACHE_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE"), "given"
-    )
+    variables = dict.fromkeys(VARIABLES, "given")
     assert not WebhookSettings.read(variables).loopback
     with pytest.raises(ConfigurationError, match=name):
         WebhookSettings.read({**variables, name: ""})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.delivered import WELL, Context, World, makers
+from tests.delivered import DOWN, WELL, Context, World, makers
 from tests.receivers import answering, hanging
 from tests.simulators import wait_until
-from waybill.errors import InProgress, WaybillError
+from waybill import messages
+from waybill.errors import InProgress, QueueUnavailable, WaybillError
 from waybill.gate import Full, Place
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: Wo
     progress = world.progress(delivery)
     assert (progress.state, progress.tries, progress.failures) == ("waiting", (), 0)
     assert progress.next_at is not None
-    assert world.queued() == 1
+    assert world.queued() == (0, 1)
     world.deliver(delivery)
     assert world.progress(delivery) == progress, "a second message is not put off a second time"
     assert world.receiver.requests == []
@@ -78,6 +80,47 @@ def test_a_time_out_shuts_the_gate_and_counts_as_a_try(mocked: Make) -> None:
     world.deliver(other)
     assert world.progress(other).tries == ()
     assert world.webhook().slow
+
+
+# ---- Two queues
+
+
+def test_a_message_for_a_slow_webhook_goes_from_the_quick_queue_to_the_slow_one(world: World) -> None:
+    delivery = world.event()
+    world.deliver(delivery, slow=False)
+    assert world.receiver.requests == []
+    assert world.deliveries.get(delivery) is None
+    assert world.queued() == (0, 1)
+    (message,) = world.sqs.receive_message(QueueUrl=world.slow_url)["Messages"]
+    assert messages.read_delivery(message["Body"]) == delivery
+    world.deliver(delivery, slow=True)
+    assert world.progress(delivery).state == "delivered"
+    world.deliver(other := world.event(), slow=False)
+    assert world.progress(other).state == "delivered", "its first quick answer has made it quick"
+
+
+def test_what_is_over_for_a_slow_webhook_goes_nowhere(world: World) -> None:
+    delivery = world.event()
+    world.deliver(delivery)
+    world.webhooks.paced(world.hook, slow=True)
+    world.deliver(delivery, slow=False)
+    world.webhooks.change(world.webhook(), lambda stands: replace(stands, state="paused"))
+    world.deliver(parked := world.event(), slow=False)
+    assert world.progress(parked).state == "parked"
+    assert world.queued() == (0, 0)
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_retry_comes_by_the_queue_that_its_webhook_had_with_the_try(make: Make, *, slow: bool) -> None:
+    world = make(answering(DOWN), slow=slow)
+    world.deliver(world.event())
+    assert world.queued() == ((0, 1) if slow else (1, 0))
+
+
+def test_without_the_slow_queue_a_message_stays_in_the_quick_one(world: World) -> None:
+    world.slow_url = f"{world.slow_url}-gone"
+    with pytest.raises(QueueUnavailable):
+        world.deliver(world.event(), slow=False)
 
 
 def at_once(work: list[tuple[World, Delivery]]) -> None:

@@ -31,7 +31,9 @@ def run(world: World, step: Callable[[str], None], delivery: Delivery) -> None:
     world.deliver(delivery, post)
 
 
-def killed(make: Callable[[], World]) -> Iterator[tuple[str, World, Delivery]]:
+def killed(
+    make: Callable[[], World], run: Callable[[World, Callable[[str], None], Delivery], None] = run
+) -> Iterator[tuple[str, World, Delivery]]:
     made: dict[int, Delivery] = {}
 
     def new() -> World:
@@ -91,6 +93,24 @@ def test_a_kill_at_any_point_of_the_last_try_leaves_it_parked(mocked: Make) -> N
         assert world.webhook().state == "disabled", name
         assert len(notices(world)) == 1, name
         assert world.receiver.handled == {}, name
+
+
+def test_a_kill_while_a_delivery_is_handed_over_loses_nothing(mocked: Make) -> None:
+    """It is not there twice either: what the second message asks for is done."""
+
+    def step_over(world: World, step: Callable[[str], None], delivery: Delivery) -> None:
+        del step
+        world.deliver(delivery, slow=False)
+
+    handed = 0
+    for name, world, delivery in killed(functools.partial(mocked, answering(WELL)), step_over):
+        world.deliver(delivery, slow=False)
+        handed += (waiting := world.queued()[1])
+        assert waiting in (1, 2), name
+        for _ in range(waiting):
+            world.deliver(delivery)
+        assert world.receiver.handled == {world.event_id(delivery): 1}, name
+    assert handed > 0
 
 
 def test_a_kill_while_a_delivery_is_put_off_loses_nothing(mocked: Make) -> None:

@@ -336,6 +336,23 @@ def test_a_replay_sends_exactly_its_range_again(scene: Scene) -> None:
     assert scene.sent() == wanted
 
 
+def test_what_a_slow_webhook_is_to_hear_goes_by_the_queue_of_the_slow(scene: Scene) -> None:
+    quick, slow = scene.webhook("acme"), scene.webhook("acme", slow=True)
+    scene.followed.register("1", "acme")
+    scene.followed.courier.time += 3 * HOUR
+    assert scene.tell(*scene.learn(SIGNED)) == [None]
+
+    def sent() -> tuple[list[str], list[str]]:
+        lines = scene.deliveries, scene.slow_deliveries
+        found = [[messages.read_delivery(body).webhook for body in line.bodies] for line in lines]
+        return found[0], found[1]
+
+    assert sent() == ([quick.id], [slow.id])
+    for hook in (quick, slow):
+        assert scene.tell(outbox.to_replay("acme", hook.id, "r1", 1, 1, "2000", "3000")) == [None]
+    assert sent() == ([quick.id] * 2, [slow.id] * 2)
+
+
 def test_a_replay_for_a_member_without_events_sends_nothing(scene: Scene) -> None:
     """DynamoDB refuses bounds the wrong way round; the message would end among the dead letters."""
     hook = scene.webhook("acme")

@@ -67,6 +67,7 @@ ENVIRONMENT = {
         "TAIL_KEY_SECRET",
         "FANOUT_QUEUE",
         "WEBHOOK_QUEUE",
+        "SLOW_WEBHOOK_QUEUE",
         "MAIL_QUEUE",
         "MAIL_FROM",
     },
@@ -99,7 +100,7 @@ ENVIRONMENT = {
         "KUAIDI100_SECRET",
         *(
             f"{queue}_{kind}"
-            for queue in ("REFRESH", "FANOUT", "WEBHOOK", "MAIL", "MAIL_FEEDBACK")
+            for queue in ("REFRESH", "FANOUT", "WEBHOOK", "SLOW_WEBHOOK", "MAIL", "MAIL_FEEDBACK")
             for kind in ("QUEUE", "DEAD_LETTERS")
         ),
     },
@@ -108,7 +109,7 @@ ENVIRONMENT = {
     "RefreshFunction": EVERY_FUNCTION | BUDGETS | ASKING,
     "SuppressionFunction": EVERY_FUNCTION | {"TRACKING_TABLE", "ADDRESS_KEY_SECRET"},
     "WebhookFunction": EVERY_FUNCTION
-    | {"CACHE_TABLE", "TRACKING_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE"},
+    | {"CACHE_TABLE", "TRACKING_TABLE", "WEBHOOK_KEY_SECRET", "WEBHOOK_QUEUE", "SLOW_WEBHOOK_QUEUE"},
 }
 GATEWAY_SECONDS = 29
 NOBODY_WAITS = {"DispatchFunction", "RefreshFunction", "WebhookFunction"}
@@ -397,6 +398,7 @@ def test_outputs_name_what_an_operator_needs(source: dict[str, Any]) -> None:
         "RefreshQueue",
         "FanoutQueue",
         "WebhookQueue",
+        "SlowWebhookQueue",
         "MailQueue",
         "MailFeedbackQueue",
         "NotificationTopic",

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.template.resources import Resources, of_type, target
 
-FAILING = ("Refresh", "Fanout", "Webhook", "Mail", "MailFeedback")
+FAILING = ("Refresh", "Fanout", "Webhook", "SlowWebhook", "Mail", "MailFeedback")
 """Queues that have dead letters."""
 KEEPING = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
 
@@ -53,6 +53,7 @@ ALLOWED = {
         "secretsmanager:GetSecretValue TailKeySecret",
         "sqs:SendMessage FanoutQueue",
         "sqs:SendMessage WebhookQueue",
+        "sqs:SendMessage SlowWebhookQueue",
         "sqs:SendMessage MailQueue",
         *receiving("FanoutQueue"),
     },
@@ -161,7 +162,9 @@ ALLOWED = {
         *(f"dynamodb:{action} CacheTable" for action in KEEPING),
         "secretsmanager:GetSecretValue WebhookKeySecret",
         "sqs:SendMessage WebhookQueue",
+        "sqs:SendMessage SlowWebhookQueue",
         *receiving("WebhookQueue"),
+        *receiving("SlowWebhookQueue"),
     },
 }
 SENDING_MAIL = "SendFromOneAddress"

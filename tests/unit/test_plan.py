@@ -54,6 +54,10 @@ Resources:
         Queue:
           Type: SQS
           Properties: {Queue: !GetAtt Rest.Arn, ScalingConfig: {MaximumConcurrency: 2}}
+        Other:
+          Type: SQS
+          Properties: {Queue: !GetAtt More.Arn, ScalingConfig: {MaximumConcurrency: 4}}
+  More: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 30}}
   Rest: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 30}}
   Work: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 54}}
   Alarms: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
@@ -151,9 +155,11 @@ def test_a_plan_leaves_time_to_the_stack_and_numbers_of_queues_as_the_emulator_t
     plan = make_plan(source, {"Seconds": "3"})
     assert not plan.of_type("AWS::Events::Rule")
     mappings = plan.of_type("AWS::Lambda::EventSourceMapping")
-    assert [mapping["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [3, 2]
+    assert [mapping["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [3, 4, 2]
+    assert {each.short_name: each.queues for each in plan.functions if each.queues} == {"fed": 1, "narrow": 2}
     assert dict(plan.of_type("AWS::SQS::Queue")) == {
         "Work": {"VisibilityTimeout": 14},
+        "More": {"VisibilityTimeout": 10},
         "Rest": {"VisibilityTimeout": 10},
     }
     for _, function in plan.of_type("AWS::Lambda::Function"):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from waybill.model import Answer, Query
     from waybill.parcels import Parcels
     from waybill.publishing import Publishing
-    from waybill.queues import Queue
+    from waybill.queues import ByPace, Queue
     from waybill.reflection import Reflection
     from waybill.settings import QuerySettings
     from waybill.topics import Topic
@@ -76,6 +76,13 @@ def queue(url: str, group: Callable[[str], str] | None = None) -> Queue:
         max_pool_connections=THREADS,
     )
     return Queue(clients.client("sqs", config), url, time.sleep, group)
+
+
+def by_pace(quick: str, slow: str, group: Callable[[str], str]) -> ByPace:
+    """The fair queues of what is quick and of what may be slow."""
+    from waybill.queues import ByPace  # noqa: PLC0415 - see the module
+
+    return ByPace(queue(quick, group), queue(slow, group))
 
 
 def topic(arn: str) -> Topic:

@@ -8,6 +8,9 @@
                   |        '-- delivered, parked, not yet due: dropped
                   '-- paused or disabled: parked; it or the event is gone: its log, if any, is over
 
+Messages come by two queues. Whoever works at the quick one posts to no webhook that is known to be slow: it hands the message over
+to the slow one, whose workers are others. So a dead endpoint holds up those that are slow themselves at the most, and few of these.
+
 The log says when a delivery is tried next, and a message that arrives earlier is dropped, so any number of messages for one
 delivery come to one. It is written before the next message is sent: a message that is lost costs time, since the dispatch finds in
 the `due` index what has waited too long. Only those that are due within SQS's longest delay are sent a message at all.
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from waybill.messages import Delivery
     from waybill.notifications import Notification
     from waybill.post import Outcome, Poster
-    from waybill.queues import Queue
+    from waybill.queues import ByPace
     from waybill.sent import Sent
     from waybill.webhooks import Webhook, Webhooks
 
@@ -65,18 +68,19 @@ class Delivering:
     gates: Gates
     sent: Sent
     post: Poster
-    queue: Queue
+    queues: ByPace
     key: Callable[[], bytes]
     clock: Clock
     wall: Callable[[], float]
     chance: Callable[[], float]
     on_try: Callable[[Delivery, Try, State], None]
 
-    def __call__(self, delivery: Delivery) -> None:
-        """Do what a message asks for, as far as it is still to be done.
+    def __call__(self, delivery: Delivery, *, slow: bool = True) -> None:
+        """Do what a message asks for, as far as it is still to be done. Unless `slow`, slow webhooks are left to others.
 
         Raises:
             InProgress: another worker posts it now.
+            QueueUnavailable: it could not be left to others.
             StoreUnavailable: it may have been posted or not; what is known comes out when the message comes back.
             UpstreamUnavailable: the key cannot be read.
         """
@@ -96,9 +100,12 @@ class Delivering:
         if webhook.state != "active":
             self._leave(progress)
             return
+        if webhook.slow and not slow:
+            self.queues.slow.hand_over([messages.write_delivery(delivery)])
+            return
         place = Place(webhook.id) if not webhook.slow else self.gates.enter(webhook.id, self.wall())
         if isinstance(place, Full):
-            self._put_off(progress, place)
+            self._put_off(webhook, progress, place)
             return
         self._try(webhook, progress, event, place)
 
@@ -109,7 +116,7 @@ class Delivering:
             return
         webhook = self.webhooks.get(delivery.member, delivery.webhook)
         if webhook and webhook.state == "active":
-            self._wait(replace(progress, revision=progress.revision + 1), now, 0.0)
+            self._wait(webhook, replace(progress, revision=progress.revision + 1), now, 0.0)
 
     def _try(self, webhook: Webhook, progress: Progress, event: Notification, place: Place) -> None:
         delivery = progress.delivery
@@ -176,7 +183,7 @@ class Delivering:
             self.webhooks.gave_up(webhook, now)
             if self.deliveries.put(deliveries.parked(tried), now):
                 self.on_try(progress.delivery, attempt, "parked")
-        elif self._wait(tried, now, wait):
+        elif self._wait(webhook, tried, now, wait):
             self.on_try(progress.delivery, attempt, "waiting")
 
     def _suspected(self, webhook: Webhook, attempt: Try, now: float) -> bool:
@@ -193,15 +200,15 @@ class Delivering:
             self.webhooks.failing(webhook, now)
         return False
 
-    def _put_off(self, progress: Progress, full: Full) -> None:
+    def _put_off(self, webhook: Webhook, progress: Progress, full: Full) -> None:
         """No place at a slow endpoint, which is no try."""
         now = self._now()
         wanted = now if progress.wanted_at is None else progress.wanted_at
         waited = (now - wanted) / self.clock.speed
         seconds = put_off(full, waited, self.wall(), self.chance())
-        self._wait(replace(progress, wanted_at=wanted), now, seconds * self.clock.speed)
+        self._wait(webhook, replace(progress, wanted_at=wanted), now, seconds * self.clock.speed)
 
-    def _wait(self, progress: Progress, now: float, wait: float) -> bool:
+    def _wait(self, webhook: Webhook, progress: Progress, now: float, wait: float) -> bool:
         """Have it tried in `wait` seconds of service time; False where another worker knows more."""
         delay = math.ceil(wait / self.clock.speed)
         soon = delay <= LONGEST_DELAY
@@ -209,7 +216,8 @@ class Delivering:
         if not self.deliveries.put(deliveries.waiting(progress, now + wait, now + wait + late), now):
             return False
         if soon:
-            self.queue.later(delay).send([messages.write_delivery(progress.delivery)])
+            queue = self.queues.of(slow=webhook.slow).later(delay)
+            queue.send([messages.write_delivery(progress.delivery)])
         return True
 
     def _due(self, progress: Progress) -> bool:

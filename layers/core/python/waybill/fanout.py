@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from waybill.model import Milestone, Parcel
     from waybill.notifications import Notification
     from waybill.parcels import Parcels
-    from waybill.queues import Queue
+    from waybill.queues import ByPace, Queue
     from waybill.shipments import Shipment
     from waybill.tracked import Dossier
     from waybill.webhooks import Webhook, Webhooks
@@ -57,11 +57,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a message asks for: events to tell, deliveries to make again, and the message that goes on where it ends."""
+    """What a message asks for: events to tell, and messages to send besides, each with its queue."""
 
     told: tuple[Told, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-    then: str | None = None
+    messages: tuple[tuple[Queue, str], ...] = ()
 
 
 Numbered = dict[str, tuple[int, list["Webhook"]]]
@@ -70,7 +69,7 @@ Numbered = dict[str, tuple[int, list["Webhook"]]]
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """Over one table and three queues. `letters` is None where the deployment sends no mail.
+    """Over one table and its queues. `letters` is None where the deployment sends no mail.
 
     `known` is what the cache has of a number, `note_guess` counts a member's try with a phone there, and `tail_hash` is the keyed
     hash of a courier's, number's and phone tail.
@@ -82,7 +81,7 @@ class Fanout:
     tail_hash: Callable[[str, str, str], str]
     webhooks: Webhooks
     feed: Feed
-    deliveries: Queue
+    deliveries: ByPace
     letters: Queue | None
     again: Queue
     now: Callable[[], float]
@@ -143,19 +142,14 @@ class Fanout:
         """What is to be sent for a message, and where to."""
         if isinstance(task, Exception):
             return task
-        sent = [(self.deliveries, messages.write_delivery(each)) for each in task.deliveries]
-        if task.then is not None:
-            sent.append((self.again, task.then))
+        sent = [*task.messages]
         for told in task.told:
             numbered = feeds[told.member]
             if isinstance(numbered, StoreUnavailable):
                 return numbered
             event = told.entry.event
             sequence, hooks = numbered[event["id"]]
-            sent += [
-                (self.deliveries, messages.write_delivery(Delivery(told.member, hook.id, sequence)))
-                for hook in hooks
-            ]
+            sent += [self._delivery(hook, sequence) for hook in hooks]
             ship = told.shipment
             if ship and self.letters and notifications.mailed(ship.registration.notify, event["type"]):
                 letter = Letter(ship.member, ship.order_id, ship.courier, ship.number, sequence)
@@ -165,7 +159,8 @@ class Fanout:
     def _sent(self, work: Sequence[list[tuple[Queue, str]] | Exception]) -> list[Exception | None]:
         """Send all of it; what kept each from being done."""
         faults = [each if isinstance(each, Exception) else None for each in work]
-        for queue in filter(None, (self.deliveries, self.letters, self.again)):
+        queues = (self.deliveries.quick, self.deliveries.slow, self.letters, self.again)
+        for queue in filter(None, queues):
             outgoing = [
                 (place, body)
                 for place, each in enumerate(work)
@@ -240,15 +235,20 @@ class Fanout:
         first, last, since, until = int(said["first"]), int(said["last"]), said["since"], said["until"]
         entries = self.feed.read(member, first - 1, REPLAYED_AT_ONCE, last)
         again = tuple(
-            Delivery(member, webhook, entry.sequence, said["series"])
+            self._delivery(hook, entry.sequence, said["series"])
             for entry in entries
             if since <= entry.event["timestamp"] < until and _wanted(hook, entry)
         )
         if not entries or entries[-1].sequence >= last:
-            return Task(deliveries=again)
+            return Task(messages=again)
         following = entries[-1].sequence + 1
         then = outbox.to_replay(member, webhook, said["series"], following, last, since, until)
-        return Task(deliveries=again, then=then)
+        return Task(messages=(*again, (self.again, then)))
+
+    def _delivery(self, hook: Webhook, sequence: int, series: str = "") -> tuple[Queue, str]:
+        """The message that has an event posted to a webhook, and its queue."""
+        delivery = Delivery(hook.member, hook.id, sequence, series)
+        return self.deliveries.of(slow=hook.slow), messages.write_delivery(delivery)
 
 
 def _wanted(hook: Webhook, entry: Entry) -> bool:

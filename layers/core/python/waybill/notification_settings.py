@@ -45,6 +45,7 @@ class FanoutSettings:
     tail_key_secret: str
     fanout_queue: str
     webhook_queue: str
+    slow_webhook_queue: str
     mail_queue: str
     mail_from: str
     clock: Clock
@@ -63,6 +64,7 @@ class FanoutSettings:
             tail_key_secret=env.text("TAIL_KEY_SECRET"),
             fanout_queue=env.text("FANOUT_QUEUE"),
             webhook_queue=env.text("WEBHOOK_QUEUE"),
+            slow_webhook_queue=env.text("SLOW_WEBHOOK_QUEUE"),
             mail_queue=env.text("MAIL_QUEUE"),
             mail_from=env.optional("MAIL_FROM"),
             clock=env.clock(),
@@ -160,6 +162,7 @@ class WebhookSettings:
     cache_table: str
     webhook_key_secret: str
     webhook_queue: str
+    slow_webhook_queue: str
     loopback: bool
     clock: Clock
 
@@ -176,6 +179,7 @@ class WebhookSettings:
             cache_table=env.text("CACHE_TABLE"),
             webhook_key_secret=env.text("WEBHOOK_KEY_SECRET"),
             webhook_queue=env.text("WEBHOOK_QUEUE"),
+            slow_webhook_queue=env.text("SLOW_WEBHOOK_QUEUE"),
             loopback=env.optional("WEBHOOK_LOOPBACK") == "true",
             clock=env.clock(),
         )

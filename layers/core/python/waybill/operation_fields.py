@@ -9,7 +9,7 @@ from waybill.access import MEMBER_LENGTH, is_member
 from waybill.errors import NotFound, WebhookNotFound
 from waybill.fields import Optional, Required, whole
 
-QUEUES: Final = ("refresh", "fanout", "webhook", "mail", "mail-feedback")
+QUEUES: Final = ("refresh", "fanout", "webhook", "slow-webhook", "mail", "mail-feedback")
 LOOK: Final = 20
 LONGEST_LOOK: Final = 100
 _ANY_ID: Final = r"^whk_[0-9a-f]{20}$"

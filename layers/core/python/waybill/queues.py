@@ -1,4 +1,4 @@
-"""A queue of SQS: what is sent in batches.
+"""Queues of SQS: what is sent in batches.
 
 A batch may fail in part: single entries are tried again, and whoever sends is told what was not taken in the end. Messages of a
 group share the consumers of a queue fairly with other groups: one that has many messages, or slow ones, does not hold up the others
@@ -7,6 +7,7 @@ group share the consumers of a queue fairly with other groups: one that has many
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -84,6 +85,17 @@ class Queue:
         if self._group:
             entry["MessageGroupId"] = self._group(body)
         return entry
+
+
+@dataclass(frozen=True, slots=True)
+class ByPace:
+    """Two queues for the same work, each with consumers of its own: what goes through `quick` never waits for what is slow."""
+
+    quick: Queue
+    slow: Queue
+
+    def of(self, *, slow: bool) -> Queue:
+        return self.slow if slow else self.quick
 
 
 def in_batches(
