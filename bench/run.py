@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import psutil
 
-from bench import artifacts, following, lookups, telling
+from bench import artifacts, beside, following, lookups, telling
 from bench.burst import burst
 from bench.lookups import Subject
 from bench.loop import Loop
@@ -74,9 +74,13 @@ class Amount:
     events: int = 33
     bursts: tuple[int, ...] = (50, 500, 5000)
     readers: int = 200
+    rounds: int = 4
+    heard: int = 50
 
 
-QUICK: Final = Amount(cold=3, warm=3, requests=50, live=5, batches=1, due=40, events=5, bursts=(50,))
+QUICK: Final = Amount(
+    cold=3, warm=3, requests=50, live=5, batches=1, due=40, events=5, bursts=(50,), rounds=1, heard=8
+)
 
 
 @dataclass
@@ -272,6 +276,21 @@ def progress(what: str, total: int) -> Any:
     return tick
 
 
+def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
+    """How late endpoints hear beside one that never answers, over how late beside one that is well."""
+    results = {}
+    tick = progress("endpoints", 2 * (amount.rounds + 1))
+    with (
+        tempfile.TemporaryDirectory() as state,
+        running_stack(Path(state), SIM_SPEED=str(beside.SPEED), WAYBILL_SCHEDULE="off") as stack,
+    ):
+        for name, late in beside.late(stack, amount.rounds, amount.heard, tick).items():
+            for kind, seconds in late.items():
+                results[f"heard_{name}_beside_{kind}_p95_ms"] = milliseconds(seconds)
+            results[f"dead_beside_p95_ratio_{name}"] = round(late["dead"] / late["well"], 3)
+    return results
+
+
 def measure(amount: Amount) -> dict[str, Any]:
     """All results.
 
@@ -282,7 +301,8 @@ def measure(amount: Amount) -> dict[str, Any]:
     built = artifacts.build()
     with ExitStack() as ends:
         state = Path(ends.enter_context(tempfile.TemporaryDirectory()))
-        print("starting a stack", file=sys.stderr)
+        print("starting stacks, one after the other", file=sys.stderr)
+        besides = beside_a_dead_one(amount)
         stack = ends.enter_context(running_stack(state, WAYBILL_SCHEDULE="off"))
         aws = ends.enter_context(Recorder(stack.aws("lambda").meta.endpoint_url))
         bench = Bench(stack, built, amount, aws)
@@ -292,7 +312,7 @@ def measure(amount: Amount) -> dict[str, Any]:
         bench.schedule()
         bench.memory_and_size()
         bench.bursts()
-        return {**bench.results, **cost_of(bench.results)}
+        return {**bench.results, **besides, **cost_of(bench.results)}
 
 
 def cost_of(results: dict[str, Any]) -> dict[str, float]:

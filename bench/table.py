@@ -35,6 +35,11 @@ GOALS: Final = {
     "aws_calls_cached_read": Goal("requests to AWS of a cached read", least=1, most=1),
     "worker_efficiency": Goal("parcels a second of one worker / (in flight / latency)", least=0.85),
     "dispatch_read_ratio": Goal("items that a run of the dispatch reads / items due", most=1.1),
+    "dead_beside_p95_ratio_quick": Goal(
+        "beside a dead endpoint / a well one: 95 % heard, quick one", most=1.2
+    ),
+    "dead_beside_p95_ratio_slow": Goal("the same of one that takes 1.5 s", most=1.2),
+    "dead_beside_p95_ratio_unlucky": Goal("the same of one that fails three of ten", most=1.2),
     "upstream_calls_200_cold": Goal("calls to Kuaidi100 for 200 readers of a new number", least=1, most=1),
 }
 
