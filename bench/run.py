@@ -277,16 +277,16 @@ def progress(what: str, total: int) -> Any:
 
 
 def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
-    """How late endpoints hear beside one that never answers, over how late beside one that is well."""
+    """How late endpoints are asked beside some that have died, over how late beside some that are well."""
     results = {}
     tick = progress("endpoints", 2 * (amount.rounds + 1))
     with (
         tempfile.TemporaryDirectory() as state,
-        running_stack(Path(state), SIM_SPEED=str(beside.SPEED), WAYBILL_SCHEDULE="off") as stack,
+        running_stack(Path(state), WAYBILL_SCHEDULE="off") as stack,
     ):
         for name, late in beside.late(stack, amount.rounds, amount.heard, tick).items():
             for kind, seconds in late.items():
-                results[f"heard_{name}_beside_{kind}_p95_ms"] = milliseconds(seconds)
+                results[f"asked_{name}_beside_{kind}_p95_ms"] = milliseconds(seconds)
             results[f"dead_beside_p95_ratio_{name}"] = round(late["dead"] / late["well"], 3)
     return results
 

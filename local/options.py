@@ -87,7 +87,7 @@ class Options:
             gap_seconds=gap,
             state=state / "real" if real else state,
             real=real,
-            workers=int(_number(environ, "WAYBILL_WORKERS", 8, 1, 64)),
+            workers=int(_number(environ, "WAYBILL_WORKERS", 8, 2, 64)),
             python_runtime=environ.get("WAYBILL_RUNTIME_CLIENT", "") == "python",
             member_rate=int(_number(environ, "WAYBILL_MEMBER_RATE", 5000, 1, 5000)),
             cors_origin=environ.get("WAYBILL_CORS_ORIGIN", "").strip(),

@@ -19,15 +19,18 @@ FREE_PORTS = range(20_000, 32_000)
 """Below those that systems give to connections (Linux: from 32768, IANA: from 49152), which may take a port that was found free."""
 
 
-def bind(port: int = 0) -> socket.socket:
+def bind(port: int = 0, *, alone: bool = False) -> socket.socket:
     """A socket on the loopback address, bound and not yet listening: it holds the port, and nobody can connect.
+
+    Another that is not `alone` may be bound to the same port as long as neither listens, and the second to listen fails; in return,
+    connections that have just ended do not keep it from the port.
 
     Raises:
         OSError: the port is taken.
     """
     # The protocol is named because asyncio looks for it before it turns off the delay of small packets (40 ms each).
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, not alone)
     try:
         made.bind((LOOPBACK, port))
     except OSError:
@@ -44,7 +47,7 @@ def free_port() -> int:
         OSError: none was found.
     """
     for port in random.sample(FREE_PORTS, k=100):
-        with contextlib.suppress(OSError), bind(port):
+        with contextlib.suppress(OSError), bind(port, alone=True):
             return port
     raise OSError(errno.EADDRINUSE, "no free port was found")
 

@@ -176,8 +176,8 @@ class Stack:
             # Two processes are left for readers that do not wait.
             "LongPolls": str(max(0, self._options.workers - 2)),
             # Each queue of a function has so many of its processes.
-            "WebhookConcurrency": str(max(2, self._options.workers)),
-            "SlowWebhookConcurrency": str(max(2, self._options.workers)),
+            "WebhookConcurrency": str(self._options.workers),
+            "SlowWebhookConcurrency": str(self._options.workers),
         }
 
     def _plan(self, parameters: dict[str, str]) -> tuple[Plan, bool]:

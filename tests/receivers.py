@@ -192,6 +192,13 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def asked(self) -> dict[str, Received]:
+        """By the ids of events: the first request about each."""
+        first: dict[str, Received] = {}
+        for request in list(self.requests):
+            first.setdefault(request.id, request)
+        return first
+
     def heard(self) -> dict[str, Received]:
         """By the ids of events that it has heard: the first request that was answered well."""
         first: dict[str, Received] = {}

@@ -50,9 +50,9 @@ QUEUE_AT_ONCE: Final = 1000
 """The most that `MaximumConcurrency` of a queue can be, and so the parameters that it is set by (template.yaml)."""
 REFRESH_AT_ONCE: Final = 5
 FANOUT_AT_ONCE: Final = 10
-WEBHOOK_AT_ONCE: Final = 10
+WEBHOOK_AT_ONCE: Final = 20
 MAIL_AT_ONCE: Final = 2
-"""Batches at once as deployed: by default of `RefreshConcurrency` and `WebhookConcurrency`, and as the template has it of the
+"""Batches at once as deployed: by default of `RefreshConcurrency` and `SlowWebhookConcurrency`, and as the template has it of the
 others."""
 SES_A_SECOND: Final = 14
 SES_A_DAY: Final = 50_000
@@ -210,7 +210,7 @@ class Scale:
                 events,
                 posted(self.measured, WEBHOOK_AT_ONCE),
                 posted(self.measured, QUEUE_AT_ONCE),
-                "set `WebhookConcurrency`",
+                "set `SlowWebhookConcurrency`",
             ),
             Limited(
                 "mail, letters a second by the mail function",

@@ -27,7 +27,7 @@ THREADS = ThreadPoolExecutor(composition.THREADS)
 DISPATCH = Dispatch(
     index=DueIndex(DYNAMODB, SETTINGS.tracking_table),
     queue=composition.queue(SETTINGS.refresh_queue),
-    webhooks=composition.queue(SETTINGS.webhook_queue, messages.delivery_group),
+    webhooks=composition.queue(SETTINGS.slow_webhook_queue, messages.delivery_group),
     mail=composition.queue(SETTINGS.mail_queue),
     publishing=composition.publishing(
         DYNAMODB, SETTINGS.tracking_table, SETTINGS.notification_topic, SETTINGS.fanout_queue, THREADS

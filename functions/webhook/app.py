@@ -1,6 +1,6 @@
 """The webhook function: posts the events of a batch of messages, all at once. Composition root and entry point.
 
-It works at two queues. What is in a batch of the quick one and for a slow webhook goes on to the other.
+It works at two queues. What is in a batch of the quick one and for a slow webhook goes on to the other, and nothing goes back.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ SLOW = Batches(
     threads=ThreadPoolExecutor(composition.THREADS),
 )
 QUICK = replace(SLOW, work=functools.partial(DELIVERING, slow=False))
-SLOW_QUEUE = SETTINGS.slow_webhook_queue.rpartition("/")[2]
+QUICK_QUEUE = SETTINGS.webhook_queue.rpartition("/")[2]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """SQS's partial batch response: the messages that are to come back. A batch is of one queue."""
     SENT.config.register_lambda_context(context)
     queue = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
-    return (SLOW if queue == SLOW_QUEUE else QUICK).handle(event)
+    return (QUICK if queue == QUICK_QUEUE else SLOW).handle(event)

@@ -208,7 +208,7 @@ def test_on_a_bad_day_it_stays_readable_and_what_it_is_told_stays_text(
         "refreshes are 42 min late",
         "84 % of the budget of today are used",
         "the budget of this month is used up",
-        "12 messages failed for good",
+        "18 messages failed for good",
     ):
         health.get_by_text(said).wait_for()
     assert page.get_by_text(HOSTILE).first.is_visible()

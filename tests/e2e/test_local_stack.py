@@ -161,3 +161,8 @@ def test_an_emulator_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path)
         with running.client() as client:
             assert client.get("/v1/health").status_code == 200
         assert running.stop() == 0
+
+
+def test_a_port_at_which_a_server_does_not_listen_yet_counts_as_taken() -> None:
+    with bind() as held, pytest.raises(OSError, match="in use"), bind(port_of(held), alone=True):
+        pass

@@ -15,7 +15,7 @@ from tests.receivers import answering, hanging
 from tests.simulators import wait_until
 from waybill import messages
 from waybill.errors import InProgress, QueueUnavailable, WaybillError
-from waybill.gate import Full, Place
+from waybill.gate import STEADY, Full, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.delivered import Make
     from waybill.messages import Delivery
     from waybill.post import Outcome
+    from waybill.webhooks import Webhook
 
 
 @pytest.fixture
@@ -121,6 +122,27 @@ def test_without_the_slow_queue_a_message_stays_in_the_quick_one(world: World) -
     world.slow_url = f"{world.slow_url}-gone"
     with pytest.raises(QueueUnavailable):
         world.deliver(world.event(), slow=False)
+
+
+def test_an_endpoint_that_hangs_now_and_then_stays_slow(make: Make) -> None:
+    world = make(hanging(), slow=False, patience=0.05, deadline=0.2)
+    world.deliver(world.event())
+    assert world.webhook().slow
+    world.receiver.behave = answering(WELL)
+
+    def answered(seconds_ago: float) -> Webhook:
+        world.dynamodb.update_item(
+            TableName=world.cache,
+            Key={"pk": {"S": f"GATE#{world.hook.id}"}},
+            UpdateExpression="SET timed_out_at = :then REMOVE shut_until",
+            ExpressionAttributeValues={":then": {"N": str(time.time() - seconds_ago)}},
+        )
+        world.deliver(world.event())
+        return world.webhook()
+
+    assert answered(STEADY - 30).slow
+    assert not answered(STEADY + 1).slow
+    assert len(world.receiver.handled) == 2
 
 
 def at_once(work: list[tuple[World, Delivery]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.store.conftest import client_of, new_table
-from waybill.gate import FEWEST, HELD, MOST, Full, Gates, Place
+from waybill.gate import FEWEST, HELD, MOST, STEADY, Full, Gates, Place
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -111,6 +111,17 @@ def test_a_quick_webhook_that_times_out_shuts_the_gate_as_well(gates: Gates) -> 
     for _ in range(3):
         gates.leave(Place(HOOK), NOW, timed_out=True)
     assert gates.enter(HOOK, NOW) == Full(NOW + 5)
+
+
+def test_for_a_while_after_a_time_out_a_webhook_is_not_steady(gates: Gates) -> None:
+    assert enter(gates).steady(NOW)
+    gates.leave(Place(HOOK), NOW + 1, timed_out=True)
+    probe = enter(gates, NOW + 6)
+    gates.leave(probe, NOW + 6, timed_out=False)
+    place = enter(gates, NOW + STEADY)
+    assert not probe.steady(NOW + 6)
+    assert not place.steady(NOW + STEADY), "an answer in between changes nothing"
+    assert place.steady(NOW + 1 + STEADY)
 
 
 def test_a_place_that_nobody_used_changes_nothing_else(gates: Gates) -> None:

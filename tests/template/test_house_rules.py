@@ -55,7 +55,7 @@ ENVIRONMENT = {
         "REFRESH_QUEUE",
         "NOTIFICATION_TOPIC",
         "FANOUT_QUEUE",
-        "WEBHOOK_QUEUE",
+        "SLOW_WEBHOOK_QUEUE",
         "MAIL_QUEUE",
     },
     "DocsFunction": EVERY_FUNCTION,

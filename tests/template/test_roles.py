@@ -30,7 +30,7 @@ ALLOWED = {
         "sns:Publish NotificationTopic",
         "sqs:SendMessage RefreshQueue",
         "sqs:SendMessage FanoutQueue",
-        "sqs:SendMessage WebhookQueue",
+        "sqs:SendMessage SlowWebhookQueue",
         "sqs:SendMessage MailQueue",
     },
     "DocsRole": set(),

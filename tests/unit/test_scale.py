@@ -83,7 +83,7 @@ def test_limits_are_those_of_the_template() -> None:
     assert at_once["MailFunction"] == scale.MAIL_AT_ONCE
     for parameter, default in (
         ("RefreshConcurrency", scale.REFRESH_AT_ONCE),
-        ("WebhookConcurrency", scale.WEBHOOK_AT_ONCE),
+        ("SlowWebhookConcurrency", scale.WEBHOOK_AT_ONCE),
     ):
         assert template["Parameters"][parameter]["Default"] == default
         assert template["Parameters"][parameter]["MaxValue"] == scale.QUEUE_AT_ONCE

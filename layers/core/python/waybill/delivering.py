@@ -9,7 +9,8 @@
                   '-- paused or disabled: parked; it or the event is gone: its log, if any, is over
 
 Messages come by two queues. Whoever works at the quick one posts to no webhook that is known to be slow: it hands the message over
-to the slow one, whose workers are others. So a dead endpoint holds up those that are slow themselves at the most, and few of these.
+to the slow one, whose workers are others. So a dead endpoint holds up only who is slow itself, and few of these, but for tries that
+were under way when it died.
 
 The log says when a delivery is tried next, and a message that arrives earlier is dropped, so any number of messages for one
 delivery come to one. It is written before the next message is sent: a message that is lost costs time, since the dispatch finds in
@@ -141,7 +142,8 @@ class Delivering:
             outcome = outcomes[0] if outcomes else None
             self.gates.leave(place, self.wall(), timed_out=outcome.timed_out if outcome else None)
         attempt = tries[0] if tries else Try(**json.loads(kept))
-        if outcome and webhook.slow and outcome.ms < QUICK * 1000 and not outcome.timed_out:
+        quick = outcome is not None and outcome.ms < QUICK * 1000 and not outcome.timed_out
+        if webhook.slow and quick and place.steady(self.wall()):
             self.webhooks.paced(webhook, slow=False)
         if well:
             self._delivered(webhook, progress, attempt)

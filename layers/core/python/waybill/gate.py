@@ -1,10 +1,11 @@
 """The gate before slow endpoints, in the Cache table: a dead or slow one has few of the workers and delays nobody else.
 
-A webhook begins slow, and is quick from its first quick answer on. Quick ones pass without a gate. As soon as a try of a quick one
-has waited for PATIENCE it is slow again, while that try still waits, so that what comes after it meets the gate::
+A webhook begins slow, and is quick from its first quick answer on, but not within STEADY after a time-out: one that answers now and
+then would hold up workers of the quick ones again and again. Quick ones pass without a gate. As soon as a try of a quick one has
+waited for PATIENCE it is slow again, while that try still waits, so that what comes after it meets the gate::
 
     quick     post post post po............st            |
-    slow                       ^ marked slow             | quick answer: quick again
+    slow                       ^ marked slow             | quick answer: more places
     places                       [try.....][try..]       [probe]
                                    [try.........x time-out
     shut                                        |<--5 s-->|     then 10 s, 20 s, ... 5 min, for one probe each
@@ -39,6 +40,8 @@ QUICK: Final = 1.0
 """An answer within so many seconds makes a slow webhook quick."""
 FIRST_SHUT: Final = 5.0
 LONGEST_SHUT: Final = 300.0
+STEADY: Final = 300.0
+"""Seconds after a time-out in which no answer, however quick, makes a webhook quick."""
 FIRST_PUT_OFF: Final = 5.0
 LONGEST_PUT_OFF: Final = 1800.0
 KEPT: Final = 24 * 3600
@@ -47,12 +50,20 @@ KEPT: Final = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place, held until `until`, after so many `timeouts` in a row. `number` None: that of a quick webhook, which has no gate."""
+    """A place, held until `until`, after so many `timeouts` in a row. `number` None: that of a quick webhook, which has no gate.
+
+    `timed_out_at` is when a try timed out last; 0 where none is known to have.
+    """
 
     webhook: str
     number: int | None = None
     until: float = 0.0
     timeouts: int = 0
+    timed_out_at: float = 0.0
+
+    def steady(self, now: float) -> bool:
+        """Whether nothing has timed out of late, so that a quick answer tells what the next ones will be like."""
+        return now - self.timed_out_at >= STEADY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,9 @@ def put_off(full: Full, waited: float, now: float, chance: float) -> float:
 
 
 class Gates:
-    """`GATE#<webhook>`: `place_0`, ... (until when each is held), `answered` since the last of `timeouts`, `shut_until`.
+    """`GATE#<webhook>`: `place_0`, ... (until when each is held), `answered` since the last of `timeouts`.
+
+    It is shut until `shut_until`; at `timed_out_at` a try timed out last.
 
     Every method raises StoreUnavailable when DynamoDB does not serve it.
     """
@@ -148,7 +161,8 @@ class Gates:
         except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
             found: Any = refusal.response
             return dict(found.get("Item", {}))
-        return Place(webhook, number, until, int(_number(answer["Attributes"], "timeouts")))
+        found = answer["Attributes"]
+        return Place(webhook, number, until, int(_number(found, "timeouts")), _number(found, "timed_out_at"))
 
     def _shut(self, place: Place, now: float) -> None:
         """Shut the gate, unless another try's time-out has just done so."""
@@ -159,7 +173,8 @@ class Gates:
                     TableName=self._table,
                     Key=_key(place.webhook),
                     UpdateExpression=(
-                        "SET timeouts = :timeouts, shut_until = :until, expires_at = :expires REMOVE answered"
+                        "SET timeouts = :timeouts, timed_out_at = :now, shut_until = :until, expires_at = :expires "
+                        "REMOVE answered"
                     ),
                     ConditionExpression="attribute_not_exists(shut_until) OR shut_until <= :now",
                     ExpressionAttributeValues={

@@ -89,7 +89,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class ByPace:
-    """Two queues for the same work, each with consumers of its own: what goes through `quick` never waits for what is slow."""
+    """Two queues for the same work, each with consumers of its own: what goes through `quick` does not wait for `slow`."""
 
     quick: Queue
     slow: Queue

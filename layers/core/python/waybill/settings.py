@@ -155,7 +155,7 @@ class DispatchSettings:
     refresh_queue: str
     notification_topic: str
     fanout_queue: str
-    webhook_queue: str
+    slow_webhook_queue: str
     mail_queue: str
     clock: Clock
 
@@ -173,7 +173,7 @@ class DispatchSettings:
             refresh_queue=env.text("REFRESH_QUEUE"),
             notification_topic=env.text("NOTIFICATION_TOPIC"),
             fanout_queue=env.text("FANOUT_QUEUE"),
-            webhook_queue=env.text("WEBHOOK_QUEUE"),
+            slow_webhook_queue=env.text("SLOW_WEBHOOK_QUEUE"),
             mail_queue=env.text("MAIL_QUEUE"),
             clock=env.clock(),
         )
