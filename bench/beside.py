@@ -1,10 +1,9 @@
-"""What endpoints that die cost those beside them: when these are asked, next to when they are beside some that stay well."""
+"""What an endpoint that never answers costs those beside it: when they are asked, next to when they are beside one that is well."""
 
 from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from itertools import cycle
 from statistics import quantiles
 from typing import TYPE_CHECKING, Final
 
@@ -26,12 +25,10 @@ BESIDE: Final[Mapping[str, Callable[[], receivers.Behaviour]]] = {
     "dead": receivers.hanging,
 }
 KINDS: Final = tuple(BESIDE)
-NEIGHBOURS: Final = 2
-"""Endpoints beside them, one after the other of which hears an event each time that each of the others does."""
 A_SECOND: Final = 2
 """Events that each of the others hears."""
 UNCOUNTED: Final = 12
-"""Events at first, of which the neighbours are well: until who is quick counts as quick, and who is slow has places enough."""
+"""Events at first, until who is quick counts as quick, and who is slow has places enough."""
 PATIENCE: Final = 60.0
 """Seconds in which all have to have been asked."""
 LOOK: Final = 0.2
@@ -64,19 +61,15 @@ def _asked(stack: RunningStack, member: str, kind: str, events: int) -> dict[str
             return receiver, f"/v1/webhooks/{made.json()['id']}"
 
         others = {name: webhook(behave()) for name, behave in OTHERS.items()}
-        neighbours = [webhook(receivers.well) for _ in range(NEIGHBOURS)]
-        turns = cycle(neighbours)
+        paths = [path for _, path in (*others.values(), webhook(BESIDE[kind]()))]
         begun = time.monotonic()
         for place in range(UNCOUNTED + events):
-            if place == UNCOUNTED:
-                for receiver, _ in neighbours:
-                    receiver.behave = BESIDE[kind]()
-            for _, path in (*others.values(), next(turns)):
+            for path in paths:
                 client.post(f"{path}/test").raise_for_status()
             time.sleep(max(0.0, begun + (place + 1) / A_SECOND - time.monotonic()))
         for receiver, _ in others.values():
             _wait(receiver, UNCOUNTED + events)
-        for _, path in (*others.values(), *neighbours):
+        for path in paths:
             client.delete(path).raise_for_status()
         born = stack.wall()
         return {name: _lateness(receiver, born)[UNCOUNTED:] for name, (receiver, _) in others.items()}

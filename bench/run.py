@@ -277,7 +277,7 @@ def progress(what: str, total: int) -> Any:
 
 
 def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
-    """How late endpoints are asked beside some that have died, over how late beside some that are well."""
+    """How late endpoints are asked beside one that never answers, over how late beside one that is well."""
     results = {}
     tick = progress("endpoints", 2 * (amount.rounds + 1))
     with (
