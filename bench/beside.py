@@ -1,9 +1,10 @@
-"""What an endpoint that never answers costs those beside it: when they are asked, next to when they are beside one that is well."""
+"""What endpoints that are dead, or die, cost those beside them: when these are asked, next to when beside some that are well."""
 
 from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from itertools import cycle
 from statistics import quantiles
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +21,15 @@ OTHERS: Final[Mapping[str, Callable[[], receivers.Behaviour]]] = {
     "slow": lambda: receivers.slow(1.5),
     "unlucky": lambda: receivers.failing(0.3),
 }
-BESIDE: Final[Mapping[str, Callable[[], receivers.Behaviour]]] = {
-    "well": lambda: receivers.well,
-    "dead": receivers.hanging,
+BESIDE: Final[Mapping[str, tuple[receivers.Behaviour, receivers.Behaviour]]] = {
+    "well": (receivers.well, receivers.well),
+    "dead": (receivers.hanging(), receivers.hanging()),
+    "dying": (receivers.well, receivers.hanging()),
 }
+"""How the neighbours behave while nothing is counted, and then."""
 KINDS: Final = tuple(BESIDE)
+NEIGHBOURS: Final = 2
+"""Endpoints beside them, one after the other of which hears an event each time that each of the others does."""
 A_SECOND: Final = 2
 """Events that each of the others hears."""
 UNCOUNTED: Final = 12
@@ -61,15 +66,20 @@ def _asked(stack: RunningStack, member: str, kind: str, events: int) -> dict[str
             return receiver, f"/v1/webhooks/{made.json()['id']}"
 
         others = {name: webhook(behave()) for name, behave in OTHERS.items()}
-        paths = [path for _, path in (*others.values(), webhook(BESIDE[kind]()))]
+        before, after = BESIDE[kind]
+        neighbours = [webhook(before) for _ in range(NEIGHBOURS)]
+        turns = cycle(neighbours)
         begun = time.monotonic()
         for place in range(UNCOUNTED + events):
-            for path in paths:
+            if place == UNCOUNTED:
+                for receiver, _ in neighbours:
+                    receiver.behave = after
+            for _, path in (*others.values(), next(turns)):
                 client.post(f"{path}/test").raise_for_status()
             time.sleep(max(0.0, begun + (place + 1) / A_SECOND - time.monotonic()))
         for receiver, _ in others.values():
             _wait(receiver, UNCOUNTED + events)
-        for path in paths:
+        for _, path in (*others.values(), *neighbours):
             client.delete(path).raise_for_status()
         born = stack.wall()
         return {name: _lateness(receiver, born)[UNCOUNTED:] for name, (receiver, _) in others.items()}

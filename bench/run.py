@@ -277,9 +277,9 @@ def progress(what: str, total: int) -> Any:
 
 
 def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
-    """How late endpoints are asked beside one that never answers, over how late beside one that is well."""
+    """How late endpoints are asked beside some that are dead, or die, over how late beside some that are well."""
     results = {}
-    tick = progress("endpoints", 2 * (amount.rounds + 1))
+    tick = progress("endpoints", len(beside.BESIDE) * (amount.rounds + 1))
     with (
         tempfile.TemporaryDirectory() as state,
         running_stack(Path(state), WAYBILL_SCHEDULE="off") as stack,
@@ -287,7 +287,8 @@ def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
         for name, late in beside.late(stack, amount.rounds, amount.heard, tick).items():
             for kind, seconds in late.items():
                 results[f"asked_{name}_beside_{kind}_p95_ms"] = milliseconds(seconds)
-            results[f"dead_beside_p95_ratio_{name}"] = round(late["dead"] / late["well"], 3)
+            for kind in ("dead", "dying"):
+                results[f"{kind}_beside_p95_ratio_{name}"] = round(late[kind] / late["well"], 3)
     return results
 
 

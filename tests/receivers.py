@@ -25,7 +25,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     Behaviour = Callable[["Receiver", "Received"], "Reply"]
@@ -194,19 +194,12 @@ class Receiver:
 
     def asked(self) -> dict[str, Received]:
         """By the ids of events: the first request about each."""
-        first: dict[str, Received] = {}
-        for request in list(self.requests):
-            first.setdefault(request.id, request)
-        return first
+        return _first(list(self.requests))
 
     def heard(self) -> dict[str, Received]:
         """By the ids of events that it has heard: the first request that was answered well."""
-        first: dict[str, Received] = {}
-        for request in list(self.requests):
-            reply = self.answers.get(request.place)
-            if reply and 200 <= reply.status < 300:
-                first.setdefault(request.id, request)
-        return first
+        well = {place for place, reply in list(self.answers.items()) if 200 <= reply.status < 300}
+        return _first(request for request in list(self.requests) if request.place in well)
 
     def wait_for(self, requests: int, seconds: float = 60.0) -> None:
         """Until so many requests have come, in whatever state they are."""
@@ -238,6 +231,13 @@ class Receiver:
                 continue
             return True
         return False
+
+
+def _first(requests: Iterable[Received]) -> dict[str, Received]:
+    first: dict[str, Received] = {}
+    for request in requests:
+        first.setdefault(request.id, request)
+    return first
 
 
 class _Server(ThreadingHTTPServer):
