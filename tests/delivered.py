@@ -17,7 +17,7 @@ from waybill.clock import Clock
 from waybill.deliveries import Deliveries, Progress, Try
 from waybill.delivering import Delivering
 from waybill.feed import Entry, Feed
-from waybill.gate import Gates
+from waybill.gate import HELD, Gates
 from waybill.messages import Delivery
 from waybill.post import Poster
 from waybill.queues import ByPace, Queue
@@ -56,7 +56,10 @@ class Context:
 
 @dataclass
 class World:
-    """Tables, queues, a webhook and its receiver. Service time stands at `clock`'s, and goes on with `advance`."""
+    """Tables, queues, a webhook and its receiver. Service time stands at `clock`'s, and goes on with `advance`.
+
+    Wall time is ahead by `ahead` seconds.
+    """
 
     dynamodb: DynamoDBClient
     sqs: Any
@@ -69,6 +72,7 @@ class World:
     clock: Clock
     hook: Webhook
     chance: float = 0.0
+    ahead: float = 0.0
     context: Context = field(default_factory=Context)
     heard: list[tuple[int | None, str]] = field(default_factory=list)
     """Of each try: its status, and the state after it."""
@@ -170,7 +174,7 @@ class World:
             queues=ByPace(*map(self._queue, (self.url, self.slow_url))),
             key=lambda: MASTER,
             clock=self.clock,
-            wall=time.time,
+            wall=self.wall,
             chance=lambda: self.chance,
             on_try=self._hear,
         )
@@ -181,8 +185,11 @@ class World:
     def _hear(self, _delivery: Delivery, attempt: Try, state: str) -> None:
         self.heard.append((attempt.status, state))
 
+    def wall(self) -> float:
+        return time.time() + self.ahead
+
     def now(self) -> float:
-        return self.clock.now()
+        return self.clock.at(self.wall())
 
     def advance(self, seconds: float) -> None:
         """Service time goes on; wall time, which signatures have, stays."""
@@ -201,6 +208,8 @@ class World:
                 progress = self.progress(delivery)
                 if progress.next_at is None:
                     break
+                if progress.wanted_at is not None:
+                    self.ahead += HELD  # whoever had the place gives it back, or has died
                 self.advance(max(0.0, progress.next_at - self.now()))
             else:
                 raise AssertionError(f"never done: {self.progress(delivery)}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.delivered import Make
+    from tests.receivers import Reply
     from waybill.messages import Delivery
     from waybill.post import Outcome
     from waybill.webhooks import Webhook
@@ -53,7 +54,8 @@ def test_a_quick_webhook_writes_nothing_at_the_gate(make: Make) -> None:
 
 
 def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: World) -> None:
-    held = [world.gates.enter(world.hook.id, time.time()) for _ in range(2)]
+    place = world.gates.enter(world.hook.id, time.time())
+    assert isinstance(place, Place)
     delivery = world.event()
     world.deliver(delivery)
     progress = world.progress(delivery)
@@ -63,9 +65,7 @@ def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: Wo
     world.deliver(delivery)
     assert world.progress(delivery) == progress, "a second message is not put off a second time"
     assert world.receiver.requests == []
-    for place in held:
-        assert isinstance(place, Place)
-        world.gates.leave(place, time.time(), timed_out=False)
+    world.gates.leave(place, time.time(), timed_out=False)
     world.settle([delivery])
     assert world.receiver.handled == {world.event_id(delivery): 1}
     assert world.progress(delivery).wanted_at is None
@@ -160,22 +160,15 @@ def test_a_hanging_endpoint_delays_nobody_else(emulated: Make, *, slow: bool) ->
     batch = threading.Thread(target=at_once, args=(work,))
     batch.start()
     well.receiver.wait_for(4)
-    dead.receiver.wait_for(2 if slow else 6)
-    assert dead.receiver.replies == []
+    dead.receiver.wait_for(1 if slow else 6)
     wait_until(lambda: dead.webhook().slow, 30)
     following = [(dead, dead.event()) for _ in range(5)]
-    second = threading.Thread(target=at_once, args=(following,))
-    second.start()
-    if slow:
-        second.join()  # though the first batch hangs: all places are taken, so there is nothing to wait for
-        assert [dead.progress(each).tries for _, each in following] == [()] * 5
-    else:
-        dead.receiver.wait_for(8)
+    at_once(following)  # and ends though the first batch hangs: its probe has the only place
+    assert [dead.progress(each).tries for _, each in following] == [()] * 5
     assert dead.receiver.replies == []
     dead.receiver.released.set()
     batch.join()
-    second.join()
-    assert len(dead.receiver.requests) == (2 if slow else 8), "two at a time, since it is known to be slow"
+    assert len(dead.receiver.requests) == (1 if slow else 6), "one at a time, since it is known to be slow"
     assert sum(well.receiver.handled.values()) == 4
 
 
@@ -205,7 +198,8 @@ def test_messages_at_once_for_one_delivery_post_once(emulated: Make) -> None:
     assert world.heard.count((200, "delivered")) == 1
 
 
-def test_a_message_comes_back_while_another_worker_posts(world: World) -> None:
+def test_a_message_comes_back_while_another_worker_posts(make: Make) -> None:
+    world = make(answering(WELL), slow=False)
     world.context = Context(60_000)
     delivery = world.event()
     seen: list[type[WaybillError]] = []
@@ -220,3 +214,24 @@ def test_a_message_comes_back_while_another_worker_posts(world: World) -> None:
     world.deliver(delivery, post)
     assert seen == [InProgress]
     assert len(world.receiver.requests) == 1
+
+
+@pytest.mark.parametrize("reply", [WELL, DOWN])
+def test_a_second_message_for_what_a_slow_webhook_is_asked_now_is_put_off_and_changes_nothing(
+    make: Make, reply: Reply
+) -> None:
+    world = make(answering(reply))
+    delivery = world.event()
+
+    def post(url: str, headers: Mapping[str, str], body: bytes, on_waiting: Callable[[], None]) -> Outcome:
+        world.deliver(delivery)
+        assert world.progress(delivery).wanted_at is not None
+        return world.poster(url, headers, body, on_waiting)
+
+    world.deliver(delivery, post)
+    progress = world.progress(delivery)
+    assert [each.status for each in progress.tries] == [reply.status]
+    assert world.heard == [(reply.status, progress.state)]
+    assert len(world.receiver.requests) == 1
+    world.deliver(delivery)
+    assert world.progress(delivery) == progress

@@ -10,8 +10,8 @@ import pytest
 
 from tests.delivered import DOWN, WELL, notices
 from tests.kills import kill_points
-from tests.receivers import Reply, answering, first
-from waybill.gate import Full, Place
+from tests.receivers import Reply, answering, first, slow
+from waybill.gate import HELD, Full, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +73,24 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing_but_in_the_window
     assert windows[1].endswith("UpdateItem")
 
 
+def test_a_kill_at_any_point_of_a_quick_try_that_waits_doubles_nothing_but_what_was_under_way(
+    mocked: Make,
+) -> None:
+    points, posted = 0, False
+    for name, world, delivery in killed(
+        functools.partial(mocked, slow(0.2), slow=False, patience=0.02, deadline=5.0)
+    ):
+        points += 1
+        for _ in range(2):
+            world.settle([delivery])
+        assert world.receiver.handled[world.event_id(delivery)] in ((1, 2) if posted else (1,)), name
+        assert world.progress(delivery).state == "delivered", name
+        assert isinstance(world.gates.enter(world.hook.id, world.wall() + HELD), Place), name
+        posted |= name == "before POST"
+    assert posted
+    assert points > 12
+
+
 def test_a_kill_at_any_point_of_a_failing_try_only_delays_the_delivery(mocked: Make) -> None:
     points = 0
     for name, world, delivery in killed(functools.partial(mocked, first([DOWN], WELL))):
@@ -114,17 +132,17 @@ def test_a_kill_while_a_delivery_is_handed_over_loses_nothing(mocked: Make) -> N
 
 
 def test_a_kill_while_a_delivery_is_put_off_loses_nothing(mocked: Make) -> None:
-    places: list[tuple[World, Place | Full]] = []
+    places: list[Place | Full] = []
 
     def make() -> World:
         world = mocked(answering(WELL))
-        places[:] = [(world, world.gates.enter(world.hook.id, time.time())) for _ in range(2)]
+        places[:] = [world.gates.enter(world.hook.id, time.time())]
         return world
 
     for name, world, delivery in killed(make):
         assert world.receiver.requests == []
-        for _, place in places:
-            assert isinstance(place, Place)
-            world.gates.leave(place, time.time(), timed_out=False)
+        (place,) = places
+        assert isinstance(place, Place)
+        world.gates.leave(place, time.time(), timed_out=False)
         world.settle([delivery])
         assert world.receiver.handled == {world.event_id(delivery): 1}, name

@@ -1,4 +1,4 @@
-"""The gate before slow endpoints: few at a time, more for who answers, one probe after a time-out, and no place is lost."""
+"""The gate before slow endpoints: one at a time, more for who answers, one probe after a time-out, and no place is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.store.conftest import client_of, new_table
-from waybill.gate import FEWEST, HELD, MOST, STEADY, Full, Gates, Place
+from waybill.gate import HELD, MOST, STEADY, STUCK, Full, Gates, Place
+from waybill.post import DEADLINE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,55 +34,98 @@ def timed_out(gates: Gates, now: float) -> float:
     gates.leave(enter(gates, now), now, timed_out=True)
     full = gates.enter(HOOK, now)
     assert isinstance(full, Full)
-    return full.shut_until
+    return full.until
 
 
-def test_two_try_at_a_time_and_a_third_finds_no_place(gates: Gates) -> None:
-    places = [enter(gates) for _ in range(FEWEST)]
-    assert {place.number for place in places} == {0, 1}
+def answer(gates: Gates, times: int = 1, now: float = NOW) -> None:
+    """As many quick tries, one after the other."""
+    for _ in range(times):
+        gates.leave(enter(gates, now), now, timed_out=False)
+
+
+def room(gates: Gates, now: float = NOW) -> int:
+    """How many find a place beside those that have one."""
+    held = []
+    while isinstance(place := gates.enter(HOOK, now), Place):
+        held.append(place)
+    for place in held:
+        gates.leave(place, now, timed_out=None)
+    return len(held)
+
+
+def test_one_tries_at_a_time_and_a_second_finds_no_place(gates: Gates) -> None:
+    place = enter(gates)
     assert gates.enter(HOOK, NOW) == Full()
     assert isinstance(gates.enter("whk_2", NOW), Place), "each webhook has a gate of its own"
-    gates.leave(places[1], NOW, timed_out=None)
-    assert enter(gates).number == places[1].number
+    gates.leave(place, NOW, timed_out=None)
+    assert enter(gates).number == place.number
 
 
 def test_each_answer_makes_room_for_one_more_up_to_a_number(gates: Gates) -> None:
-    def room() -> int:
-        held = []
-        while isinstance(place := gates.enter(HOOK, NOW), Place):
-            held.append(place)
-        for place in held:
-            gates.leave(place, NOW, timed_out=None)
-        return len(held)
-
     for answers in range(3):
-        assert room() == FEWEST + answers
-        gates.leave(enter(gates), NOW, timed_out=False)
-    for _ in range(MOST):
-        gates.leave(enter(gates), NOW, timed_out=False)
-    assert room() == MOST
+        assert room(gates) == 1 + answers
+        answer(gates)
+    answer(gates, MOST)
+    assert room(gates) == MOST
     until = timed_out(gates, NOW)
-    gates.leave(enter(gates, until), until, timed_out=False)
-    assert room() == FEWEST + 1, "one that answers again begins again"
+    answer(gates, now=until)
+    assert room(gates) == 2, "one that answers again begins again"
+
+
+def test_nobody_begins_beside_a_try_that_is_stuck(gates: Gates) -> None:
+    answer(gates, 3)
+    first = enter(gates)
+    assert first.number == 0
+    beside = enter(gates, NOW + STUCK - 0.1)
+    assert isinstance(gates.enter(HOOK, NOW + STUCK), Full)
+    assert room(gates, NOW + STUCK - 0.1) == 2, "but while it may well be answered"
+    gates.leave(first, NOW + STUCK + 1, timed_out=False)
+    assert room(gates, NOW + STUCK + 1) == 4
+    gates.leave(beside, NOW + STUCK + 1, timed_out=None)
+    enter(gates, NOW + STUCK + 1)
+    assert room(gates, NOW + STUCK + 1 + HELD) == 5, "one that died keeps nobody out for long"
+
+
+def test_a_quick_try_that_waits_has_the_only_place(gates: Gates) -> None:
+    answer(gates, 3)
+    probe = gates.probe(HOOK, NOW)
+    assert probe.number == 0
+    assert gates.enter(HOOK, NOW) == Full()
+    other = gates.probe(HOOK, NOW)
+    assert other == Place(HOOK)
+    gates.leave(other, NOW, timed_out=None)
+    assert gates.enter(HOOK, NOW) == Full(), "one that waits as well takes it from nobody"
+    gates.leave(probe, NOW + 3, timed_out=False)
+    assert room(gates, NOW + 3) == 2
+
+
+def test_a_quick_try_that_waits_in_vain_shuts_the_gate_for_all_that_wait(gates: Gates) -> None:
+    first, second = gates.probe(HOOK, NOW), gates.probe(HOOK, NOW + 1)
+    for place in (first, second):
+        gates.leave(place, NOW + 13, timed_out=True)
+    assert gates.enter(HOOK, NOW + 14) == Full(NOW + 18)
+    assert gates.probe(HOOK, NOW + 14) == Place(HOOK), "one that has waited longer meets it shut"
+    probe = enter(gates, NOW + 18)
+    assert probe.timeouts == 1
+    assert isinstance(gates.enter(HOOK, NOW + 18), Full)
 
 
 def test_threads_that_meet_never_share_a_place(emulator: str) -> None:
     client = client_of(emulator)
     gates = Gates(client, new_table(client, "CacheTable"))
+    answer(gates, 3)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda each: gates.enter(HOOK, NOW + each / 1000), range(16)))
     places = [each.number for each in found if isinstance(each, Place)]
-    assert sorted(each for each in places if each is not None) == list(range(FEWEST))
+    assert sorted(each for each in places if each is not None) == list(range(4))
 
 
 def test_a_place_whose_holder_died_is_free_after_its_time(gates: Gates) -> None:
-    dead = enter(gates), enter(gates)
+    dead = enter(gates)
     assert isinstance(gates.enter(HOOK, NOW + HELD - 1), Full)
-    place = enter(gates, NOW + HELD + 1)
-    gates.leave(dead[0], NOW + HELD + 2, timed_out=None)
-    other = enter(gates, NOW + HELD + 3)
-    assert {place.number, other.number} == {0, 1}
-    assert isinstance(gates.enter(HOOK, NOW + HELD + 4), Full), "who comes late gives no other's place back"
+    assert enter(gates, NOW + HELD + 1).number == dead.number
+    gates.leave(dead, NOW + HELD + 2, timed_out=None)
+    assert isinstance(gates.enter(HOOK, NOW + HELD + 3), Full), "who comes late gives no other's place back"
 
 
 def test_a_time_out_shuts_the_gate_ever_longer_and_opens_it_for_one_probe(gates: Gates) -> None:
@@ -94,12 +138,15 @@ def test_a_time_out_shuts_the_gate_ever_longer_and_opens_it_for_one_probe(gates:
     assert shut == pytest.approx([5, 10, 20, 40])
     probe = enter(gates, now)
     assert probe.timeouts == 4
-    assert isinstance(gates.enter(HOOK, now), Full), "one probe at a time"
+    assert gates.enter(HOOK, now + 1) == Full(now + DEADLINE), (
+        "one probe at a time, which will time out as well"
+    )
     gates.leave(probe, now, timed_out=False)
-    assert len({enter(gates, now).number for _ in range(FEWEST)}) == FEWEST, "an answer opens it"
+    assert room(gates, now) == 2, "an answer opens it"
 
 
 def test_two_that_time_out_together_shut_the_gate_once(gates: Gates) -> None:
+    answer(gates)
     places = [enter(gates), enter(gates)]
     for place in places:
         gates.leave(place, NOW + 15, timed_out=True)
@@ -114,7 +161,9 @@ def test_a_quick_webhook_that_times_out_shuts_the_gate_as_well(gates: Gates) -> 
 
 
 def test_for_a_while_after_a_time_out_a_webhook_is_not_steady(gates: Gates) -> None:
-    assert enter(gates).steady(NOW)
+    before = enter(gates)
+    gates.leave(before, NOW, timed_out=None)
+    assert before.steady(NOW)
     gates.leave(Place(HOOK), NOW + 1, timed_out=True)
     probe = enter(gates, NOW + 6)
     gates.leave(probe, NOW + 6, timed_out=False)

@@ -121,13 +121,14 @@ class Delivering:
 
     def _try(self, webhook: Webhook, progress: Progress, event: Notification, place: Place) -> None:
         delivery = progress.delivery
+        held = [place]
         outcomes: list[Outcome] = []
         tries: list[Try] = []
         kept, well = "", True
 
         def send() -> str:
             at = self._now()
-            outcomes.append(self._posted(webhook, event))
+            outcomes.append(self._posted(webhook, event, held))
             tries.append(_attempt(at, outcomes[0]))
             if not outcomes[0].well:
                 raise _NotDeliveredError
@@ -140,7 +141,7 @@ class Delivering:
             well = False
         finally:
             outcome = outcomes[0] if outcomes else None
-            self.gates.leave(place, self.wall(), timed_out=outcome.timed_out if outcome else None)
+            self.gates.leave(held[-1], self.wall(), timed_out=outcome.timed_out if outcome else None)
         attempt = tries[0] if tries else Try(**json.loads(kept))
         quick = outcome is not None and outcome.ms < QUICK * 1000 and not outcome.timed_out
         if webhook.slow and quick and place.steady(self.wall()):
@@ -150,10 +151,13 @@ class Delivering:
         else:
             self._failed(webhook, progress, attempt, outcomes[0].retry_after)
 
-    def _posted(self, webhook: Webhook, event: Notification) -> Outcome:
+    def _posted(self, webhook: Webhook, event: Notification, held: list[Place]) -> Outcome:
+        """What a POST came to. The place that it has, where it waits and becomes the probe, is `held` at last."""
+
         def on_waiting() -> None:
             if not webhook.slow:
                 with suppress(StoreUnavailable):  # the try goes on; a later one marks it
+                    held.append(self.gates.probe(webhook.id, self.wall()))
                     self.webhooks.paced(webhook, slow=True)
 
         body, wall = notifications.write(event).encode(), self.wall()
@@ -185,8 +189,17 @@ class Delivering:
             self.webhooks.gave_up(webhook, now)
             if self.deliveries.put(deliveries.parked(tried), now):
                 self.on_try(progress.delivery, attempt, "parked")
-        elif self._wait(webhook, tried, now, wait):
+            return
+        waits = self._wait(webhook, tried, now, wait)
+        if not waits and (stands := self._put_off_meanwhile(progress)):
+            waits = self._wait(webhook, replace(tried, revision=stands.revision), now, wait)
+        if waits:
             self.on_try(progress.delivery, attempt, "waiting")
+
+    def _put_off_meanwhile(self, progress: Progress) -> Progress | None:
+        """What stands, where nothing became of it but that a second message for it found no place."""
+        stands = self.deliveries.get(progress.delivery)
+        return stands if stands and stands.state == "waiting" and stands.tries == progress.tries else None
 
     def _suspected(self, webhook: Webhook, attempt: Try, now: float) -> bool:
         """Mark that an endpoint fails, and disable it where that is enough; whether it was."""

@@ -2,13 +2,15 @@
 
 A webhook begins slow, and is quick from its first quick answer on, but not within STEADY after a time-out: one that answers now and
 then would hold up workers of the quick ones again and again. Quick ones pass without a gate. As soon as a try of a quick one has
-waited for PATIENCE it is slow again, while that try still waits, so that what comes after it meets the gate::
+waited for PATIENCE the webhook is slow again, and that try, which still waits, is the probe: it has the only place until it ends::
 
-    quick     post post post po............st            |
-    slow                       ^ marked slow             | quick answer: more places
-    places                       [try.....][try..]       [probe]
-                                   [try.........x time-out
-    shut                                        |<--5 s-->|     then 10 s, 20 s, ... 5 min, for one probe each
+    quick     post post post po............x time-out
+    slow                       ^ marked slow          | an answer: one place more
+    place 0                    [probe......]          [probe]
+    shut                                   |<--5 s--->|     then 10 s, 20 s, ... 5 min, for one probe each
+
+Each answer makes one place more. While the try in the first place has waited for STUCK, no other begins beside it, so that a slow
+webhook that dies has few tries under way.
 
 A place is taken by one conditional write and has an end, so a worker that dies gives it back. Whoever finds none is put off, which
 is no try: the longer it has waited, the longer it is put off, so that a thousand that wait cost little, and the next is never far.
@@ -21,6 +23,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from waybill.post import DEADLINE
 from waybill.table import as_number, served
 
 if TYPE_CHECKING:
@@ -28,21 +31,21 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-FEWEST: Final = 2
-"""Tries at a time, over all workers, of a slow webhook that has not answered yet."""
 MOST: Final = 20
-"""Of one that has."""
+"""Tries at a time, over all workers, of a slow webhook that has answered often. One that has not is tried once at a time."""
+STUCK: Final = 5.0
+"""Seconds for which the try in the first place may wait until no other begins."""
 TRIES: Final = 4
 """Places that are tried to take: those that meet at a gate may choose the same one."""
-HELD: Final = 20.0
-"""Seconds after which a place is free again whatever became of its holder: longer than a try's deadline."""
+HELD: Final = DEADLINE + 5.0
+"""Seconds after which a place is free again whatever became of its holder."""
 QUICK: Final = 1.0
 """An answer within so many seconds makes a slow webhook quick."""
 FIRST_SHUT: Final = 5.0
 LONGEST_SHUT: Final = 300.0
 STEADY: Final = 300.0
 """Seconds after a time-out in which no answer, however quick, makes a webhook quick."""
-FIRST_PUT_OFF: Final = 5.0
+FIRST_PUT_OFF: Final = 2.0
 LONGEST_PUT_OFF: Final = 1800.0
 KEPT: Final = 24 * 3600
 """Seconds after its last use that a gate's item is dropped."""
@@ -68,9 +71,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """There is no place, and none before `shut_until` if that is in the future."""
+    """There is no place, and hardly one before `until` if that is in the future."""
 
-    shut_until: float = 0.0
+    until: float = 0.0
 
 
 def shut_for(timeouts: int) -> float:
@@ -81,7 +84,7 @@ def shut_for(timeouts: int) -> float:
 def put_off(full: Full, waited: float, now: float, chance: float) -> float:
     """Seconds until somebody that found no place, and has waited for `waited` seconds, comes back. `chance` is from [0, 1)."""
     longest = min(max(FIRST_PUT_OFF, waited), LONGEST_PUT_OFF)
-    return max(0.0, full.shut_until - now) + longest * (0.5 + chance / 2)
+    return max(0.0, full.until - now) + longest * (0.5 + chance / 2)
 
 
 class Gates:
@@ -97,18 +100,25 @@ class Gates:
         self._table = table
 
     def enter(self, webhook: str, now: float) -> Place | Full:
-        """A place at a slow webhook. While it has timed out last, there is one only: the probe's."""
-        number, shut_until = random.randrange(FEWEST), 0.0  # noqa: S311 - spreads those who meet, keeps no secret
+        """A place at a slow webhook. Until it answers, there is one only: the probe's."""
+        number, full = 0, Full()
         for _ in range(TRIES):
             taken = self._take(webhook, number, now)
             if isinstance(taken, Place):
                 return taken
-            shut_until = _number(taken, "shut_until")
-            free = [each for each in range(_places(taken)) if _number(taken, f"place_{each}") <= now]
-            if shut_until > now or not free:
+            free, full = _free(taken, now), Full(_shut_until(taken))
+            if full.until > now or not free:
                 break
-            number = random.choice(free)  # noqa: S311 - as above
-        return Full(shut_until)
+            number = random.choice(free)  # noqa: S311 - spreads those who meet, keeps no secret
+        return full
+
+    def probe(self, webhook: str, now: float) -> Place:
+        """The place of a quick webhook's try that waits, and the only one until an answer.
+
+        One that is none, as Place tells, where another try has it.
+        """
+        taken = self._take(webhook, 0, now, "REMOVE answered")
+        return taken if isinstance(taken, Place) else Place(webhook)
 
     def leave(self, place: Place, now: float, *, timed_out: bool | None) -> None:
         """Give a place back. `timed_out` is what its try came to, or None where nothing is known of it."""
@@ -135,25 +145,28 @@ class Gates:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def _take(self, webhook: str, number: int, now: float) -> Place | Item:
-        """The place, or the gate as it stands where the place cannot be had."""
+    def _take(self, webhook: str, number: int, now: float, also: str = "") -> Place | Item:
+        """The place, or the gate as it stands where the place cannot be had. `also` is done with the taking."""
         name, until = f"place_{number}", round(now + HELD, 3)
-        alone = " AND attribute_not_exists(timeouts)" if number else ""
+        condition = (
+            f"(attribute_not_exists({name}) OR {name} <= :now)"
+            " AND (attribute_not_exists(shut_until) OR shut_until <= :now)"
+        )
+        values = {":until": as_number(until), ":now": as_number(now), ":expires": as_number(int(now) + KEPT)}
+        if number:
+            condition += (
+                " AND answered >= :number"
+                " AND (attribute_not_exists(place_0) OR place_0 <= :now OR place_0 > :stuck)"
+            )
+            values |= {":number": as_number(number), ":stuck": as_number(_stuck(now))}
         try:
             answer = served(
                 lambda: self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(webhook),
-                    UpdateExpression=f"SET {name} = :until, expires_at = :expires",
-                    ConditionExpression=(
-                        f"(attribute_not_exists({name}) OR {name} <= :now)"
-                        f" AND (attribute_not_exists(shut_until) OR shut_until <= :now){alone}"
-                    ),
-                    ExpressionAttributeValues={
-                        ":until": as_number(until),
-                        ":now": as_number(now),
-                        ":expires": as_number(int(now) + KEPT),
-                    },
+                    UpdateExpression=f"SET {name} = :until, expires_at = :expires {also}",
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -189,9 +202,22 @@ class Gates:
             return
 
 
-def _places(gate: Item) -> int:
-    """How many may try at a time."""
-    return 1 if "timeouts" in gate else min(FEWEST + int(_number(gate, "answered")), MOST)
+def _free(gate: Item, now: float) -> list[int]:
+    """The places that nobody has, of as many as may be taken now."""
+    alone = now < _number(gate, "place_0") <= _stuck(now)
+    places = 1 if alone else min(1 + int(_number(gate, "answered")), MOST)
+    return [each for each in range(places) if _number(gate, f"place_{each}") <= now]
+
+
+def _shut_until(gate: Item) -> float:
+    """Where the last try timed out, the probe is taken to do so as well."""
+    probe = _number(gate, "place_0") - HELD + DEADLINE if "timeouts" in gate else 0.0
+    return max(_number(gate, "shut_until"), probe)
+
+
+def _stuck(now: float) -> float:
+    """Until when a place is held at the most that was taken so long ago that its try is stuck."""
+    return round(now + HELD - STUCK, 3)
 
 
 def _key(webhook: str) -> Item:
