@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 SPEED: Final = 600
 SECONDS: Final = 240.0
-"""For any one thing to come about. A message that failed once comes back after 35 s, and on a busy machine it may fail again."""
+"""For any one thing to come about. On a busy machine requests fail: a message comes back after 35 s, and one that was not sent is
+sent by the dispatch after two minutes."""
 LOOKS: Final = (0.2, 2.0)
 """Seconds between two looks, at first and at the most: all look at the one emulator that does what they wait for."""
 HOUR: Final = 3600.0

@@ -57,7 +57,15 @@ def test_who_knows_less_does_not_write(log: Deliveries) -> None:
     stands = read(log, new())
     assert stands.state == "delivered"
     assert log.put(deliveries.parked(stands), NOW)
-    assert not log.put(deliveries.parked(stands), NOW)
+    assert not log.put(deliveries.waiting(stands, NOW, NOW), NOW)
+
+
+def test_a_write_whose_answer_was_lost_finds_itself(log: Deliveries) -> None:
+    wrote = deliveries.waiting(deliveries.tried(new(), ATTEMPT), NOW + 5.0004, NOW + 125)
+    for _ in range(2):
+        assert log.put(wrote, NOW)
+    assert read(log, wrote).revision == 1
+    assert not log.put(deliveries.waiting(new(), NOW + 6, NOW + 125), NOW)
 
 
 def test_only_what_waits_is_in_the_index_and_nothing_is_kept_for_ever(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.delivered import DOWN, WELL, Context, World, makers
-from tests.receivers import answering, hanging
+from tests.receivers import Reply, answering, hanging, slow
 from tests.simulators import wait_until
 from waybill import messages
 from waybill.errors import InProgress, QueueUnavailable, WaybillError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.delivered import Make
-    from tests.receivers import Reply
     from waybill.messages import Delivery
     from waybill.post import Outcome
     from waybill.webhooks import Webhook
@@ -69,6 +68,32 @@ def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: Wo
     world.settle([delivery])
     assert world.receiver.handled == {world.event_id(delivery): 1}
     assert world.progress(delivery).wanted_at is None
+
+
+def test_a_quick_try_that_waits_takes_a_place_and_gives_it_back(make: Make) -> None:
+    world = make(slow(0.3), slow=False, patience=0.05)
+
+    def post(url: str, headers: Mapping[str, str], body: bytes, on_waiting: Callable[[], None]) -> Outcome:
+        def seen() -> None:
+            on_waiting()
+            assert world.webhook().slow
+            assert _room(world) == 1
+
+        return world.poster(url, headers, body, seen)
+
+    world.deliver(world.event(), post)
+    assert len(world.receiver.handled) == 1
+    assert _room(world) == 3
+
+
+def _room(world: World) -> int:
+    """How many find a place beside those that have one."""
+    held = []
+    while isinstance(place := world.gates.enter(world.hook.id, time.time()), Place):
+        held.append(place)
+    for place in held:
+        world.gates.leave(place, time.time(), timed_out=None)
+    return len(held)
 
 
 def test_a_time_out_shuts_the_gate_and_counts_as_a_try(mocked: Make) -> None:
@@ -163,12 +188,17 @@ def test_a_hanging_endpoint_delays_nobody_else(emulated: Make, *, slow: bool) ->
     dead.receiver.wait_for(1 if slow else 6)
     wait_until(lambda: dead.webhook().slow, 30)
     following = [(dead, dead.event()) for _ in range(5)]
-    at_once(following)  # and ends though the first batch hangs: its probe has the only place
-    assert [dead.progress(each).tries for _, each in following] == [()] * 5
+    second = threading.Thread(target=at_once, args=(following,))
+    second.start()
+    beside = 0 if slow else 1  # who was quick has one beside the try that waits
+    wait_until(lambda: sum(dead.deliveries.get(each) is not None for _, each in following) == 5 - beside, 30)
+    dead.receiver.wait_for(1 if slow else 7)
     assert dead.receiver.replies == []
     dead.receiver.released.set()
     batch.join()
-    assert len(dead.receiver.requests) == (1 if slow else 6), "one at a time, since it is known to be slow"
+    second.join()
+    assert len(dead.receiver.requests) == (1 if slow else 7), "one at a time, since it is known to be slow"
+    assert sum(dead.progress(each).tries == () for _, each in following) == 5 - beside
     assert sum(well.receiver.handled.values()) == 4
 
 
@@ -216,7 +246,7 @@ def test_a_message_comes_back_while_another_worker_posts(make: Make) -> None:
     assert len(world.receiver.requests) == 1
 
 
-@pytest.mark.parametrize("reply", [WELL, DOWN])
+@pytest.mark.parametrize("reply", [WELL, DOWN, Reply(410)])
 def test_a_second_message_for_what_a_slow_webhook_is_asked_now_is_put_off_and_changes_nothing(
     make: Make, reply: Reply
 ) -> None:

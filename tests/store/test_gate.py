@@ -77,26 +77,27 @@ def test_nobody_begins_beside_a_try_that_is_stuck(gates: Gates) -> None:
     first = enter(gates)
     assert first.number == 0
     beside = enter(gates, NOW + STUCK - 0.1)
-    assert isinstance(gates.enter(HOOK, NOW + STUCK), Full)
     assert room(gates, NOW + STUCK - 0.1) == 2, "but while it may well be answered"
-    gates.leave(first, NOW + STUCK + 1, timed_out=False)
-    assert room(gates, NOW + STUCK + 1) == 4
-    gates.leave(beside, NOW + STUCK + 1, timed_out=None)
-    enter(gates, NOW + STUCK + 1)
-    assert room(gates, NOW + STUCK + 1 + HELD) == 5, "one that died keeps nobody out for long"
+    assert room(gates, NOW + STUCK) == 0
+    gates.leave(beside, NOW + STUCK, timed_out=False)
+    assert room(gates, NOW + 2 * STUCK - 0.1) == 4, "others are answered, so it does not tell"
+    assert room(gates, NOW + 2 * STUCK) == 0
+    assert room(gates, NOW + HELD) == 5, "one that died keeps nobody out for long"
 
 
-def test_a_quick_try_that_waits_has_the_only_place(gates: Gates) -> None:
-    answer(gates, 3)
+@pytest.mark.parametrize("answers", [0, 3])
+def test_a_quick_try_that_waits_has_one_beside_it(gates: Gates, answers: int) -> None:
+    answer(gates, answers)
     probe = gates.probe(HOOK, NOW)
     assert probe.number == 0
-    assert gates.enter(HOOK, NOW) == Full()
+    assert room(gates) == 1
     other = gates.probe(HOOK, NOW)
     assert other == Place(HOOK)
     gates.leave(other, NOW, timed_out=None)
-    assert gates.enter(HOOK, NOW) == Full(), "one that waits as well takes it from nobody"
-    gates.leave(probe, NOW + 3, timed_out=False)
-    assert room(gates, NOW + 3) == 2
+    assert room(gates) == 1, "one that waits as well takes it from nobody"
+    assert room(gates, NOW + STUCK) == 0
+    gates.leave(probe, NOW + STUCK + 1, timed_out=False)
+    assert room(gates, NOW + STUCK + 1) == 3
 
 
 def test_a_quick_try_that_waits_in_vain_shuts_the_gate_for_all_that_wait(gates: Gates) -> None:

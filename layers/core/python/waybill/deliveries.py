@@ -132,7 +132,8 @@ class Deliveries:
     def put(self, progress: Progress, now: float, kept: float = KEPT) -> bool:
         """Write what became of it; False where somebody else wrote since it was read.
 
-        It is kept for so many seconds from `now` on; 0 where it is over.
+        It is kept for so many seconds from `now` on; 0 where it is over. A write whose answer was lost is tried again by botocore
+        and finds itself: to take that for somebody else's would send no message.
         """
         item: Item = {
             **_key(progress.delivery),
@@ -158,10 +159,12 @@ class Deliveries:
                     Item=item,
                     ConditionExpression="attribute_not_exists(pk) OR revision = :seen",
                     ExpressionAttributeValues={":seen": as_number(progress.revision)},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
+            found: Any = refusal.response
+            return "Item" in found and _to_progress(found["Item"]) == _to_progress(item)
         return True
 
     def page(

@@ -152,12 +152,14 @@ class Delivering:
             self._failed(webhook, progress, attempt, outcomes[0].retry_after)
 
     def _posted(self, webhook: Webhook, event: Notification, held: list[Place]) -> Outcome:
-        """What a POST came to. The place that it has, where it waits and becomes the probe, is `held` at last."""
+        """What a POST came to. The place that it takes, where it waits, is `held` at last."""
 
         def on_waiting() -> None:
             if not webhook.slow:
-                with suppress(StoreUnavailable):  # the try goes on; a later one marks it
+                # The try goes on, and a later one does what cannot be written now.
+                with suppress(StoreUnavailable):
                     held.append(self.gates.probe(webhook.id, self.wall()))
+                with suppress(StoreUnavailable):
                     self.webhooks.paced(webhook, slow=True)
 
         body, wall = notifications.write(event).encode(), self.wall()
@@ -183,23 +185,21 @@ class Delivering:
         now = self._now()
         disabled = self._suspected(webhook, attempt, now)
         failures = progress.failures + 1
-        wait = retries.wait(failures, self.chance(), asked, self.clock.speed)
-        tried = deliveries.tried(replace(progress, failures=failures), attempt)
-        if disabled or wait is None:
+        wait = None if disabled else retries.wait(failures, self.chance(), asked, self.clock.speed)
+        if wait is None:
             self.webhooks.gave_up(webhook, now)
-            if self.deliveries.put(deliveries.parked(tried), now):
+        tried = deliveries.tried(replace(progress, failures=failures), attempt)
+        for _ in range(ROUNDS):
+            if wait is None and self.deliveries.put(deliveries.parked(tried), now):
                 self.on_try(progress.delivery, attempt, "parked")
-            return
-        waits = self._wait(webhook, tried, now, wait)
-        if not waits and (stands := self._put_off_meanwhile(progress)):
-            waits = self._wait(webhook, replace(tried, revision=stands.revision), now, wait)
-        if waits:
-            self.on_try(progress.delivery, attempt, "waiting")
-
-    def _put_off_meanwhile(self, progress: Progress) -> Progress | None:
-        """What stands, where nothing became of it but that a second message for it found no place."""
-        stands = self.deliveries.get(progress.delivery)
-        return stands if stands and stands.state == "waiting" and stands.tries == progress.tries else None
+                return
+            if wait is not None and self._wait(webhook, tried, now, wait):
+                self.on_try(progress.delivery, attempt, "waiting")
+                return
+            stands = self.deliveries.get(progress.delivery)
+            if stands is None or not _untried(stands, progress):
+                return
+            tried = replace(tried, revision=stands.revision)
 
     def _suspected(self, webhook: Webhook, attempt: Try, now: float) -> bool:
         """Mark that an endpoint fails, and disable it where that is enough; whether it was."""
@@ -242,6 +242,11 @@ class Delivering:
 
     def _now(self) -> float:
         return self.clock.at(self.wall())
+
+
+def _untried(stands: Progress, progress: Progress) -> bool:
+    """Whether nothing became of a delivery since but that other messages for it found no place."""
+    return (stands.state, stands.failures, stands.tries) == ("waiting", progress.failures, progress.tries)
 
 
 class _NotDeliveredError(Exception):

@@ -2,15 +2,16 @@
 
 A webhook begins slow, and is quick from its first quick answer on, but not within STEADY after a time-out: one that answers now and
 then would hold up workers of the quick ones again and again. Quick ones pass without a gate. As soon as a try of a quick one has
-waited for PATIENCE the webhook is slow again, and that try, which still waits, is the probe: it has the only place until it ends::
+waited for PATIENCE the webhook is slow again, and that try, which still waits, has the first place: one more may begin beside it::
 
     quick     post post post po............x time-out
     slow                       ^ marked slow          | an answer: one place more
-    place 0                    [probe......]          [probe]
+    place 0                    [...........]          [probe]
+    place 1                       [........... x
     shut                                   |<--5 s--->|     then 10 s, 20 s, ... 5 min, for one probe each
 
-Each answer makes one place more. While the try in the first place has waited for STUCK, no other begins beside it, so that a slow
-webhook that dies has few tries under way.
+Each answer makes one place more. While the try in the first place waits and nothing has been answered for STUCK, no other begins,
+so that a slow webhook that dies has few tries under way.
 
 A place is taken by one conditional write and has an end, so a worker that dies gives it back. Whoever finds none is put off, which
 is no try: the longer it has waited, the longer it is put off, so that a thousand that wait cost little, and the next is never far.
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 MOST: Final = 20
-"""Tries at a time, over all workers, of a slow webhook that has answered often. One that has not is tried once at a time."""
+"""Tries at a time, over all workers, of a slow webhook that has answered often. One that has not has one."""
 STUCK: Final = 5.0
-"""Seconds for which the try in the first place may wait until no other begins."""
+"""Seconds without an answer to the try in the first place, or any other, after which no other begins."""
 TRIES: Final = 4
 """Places that are tried to take: those that meet at a gate may choose the same one."""
 HELD: Final = DEADLINE + 5.0
@@ -45,7 +46,7 @@ FIRST_SHUT: Final = 5.0
 LONGEST_SHUT: Final = 300.0
 STEADY: Final = 300.0
 """Seconds after a time-out in which no answer, however quick, makes a webhook quick."""
-FIRST_PUT_OFF: Final = 2.0
+FIRST_PUT_OFF: Final = 3.0
 LONGEST_PUT_OFF: Final = 1800.0
 KEPT: Final = 24 * 3600
 """Seconds after its last use that a gate's item is dropped."""
@@ -88,7 +89,7 @@ def put_off(full: Full, waited: float, now: float, chance: float) -> float:
 
 
 class Gates:
-    """`GATE#<webhook>`: `place_0`, ... (until when each is held), `answered` since the last of `timeouts`.
+    """`GATE#<webhook>`: `place_0`, ... (until when each is held), `answered` since the last of `timeouts`, the last `answered_at`.
 
     It is shut until `shut_until`; at `timed_out_at` a try timed out last.
 
@@ -113,11 +114,11 @@ class Gates:
         return full
 
     def probe(self, webhook: str, now: float) -> Place:
-        """The place of a quick webhook's try that waits, and the only one until an answer.
+        """The first place for a quick webhook's try that waits, and one beside it until an answer, however many there were.
 
         One that is none, as Place tells, where another try has it.
         """
-        taken = self._take(webhook, 0, now, "REMOVE answered")
+        taken = self._take(webhook, 0, now, answered=1)
         return taken if isinstance(taken, Place) else Place(webhook)
 
     def leave(self, place: Place, now: float, *, timed_out: bool | None) -> None:
@@ -130,8 +131,8 @@ class Gates:
         values = {":mine": as_number(place.until)}
         update = f"REMOVE {name}"
         if timed_out is False:
-            update += ", timeouts, shut_until ADD answered :one"
-            values[":one"] = {"N": "1"}
+            update += ", timeouts, shut_until SET answered_at = :now ADD answered :one"
+            values |= {":now": as_number(now), ":one": {"N": "1"}}
         try:
             served(
                 lambda: self._dynamodb.update_item(
@@ -145,26 +146,27 @@ class Gates:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def _take(self, webhook: str, number: int, now: float, also: str = "") -> Place | Item:
-        """The place, or the gate as it stands where the place cannot be had. `also` is done with the taking."""
+    def _take(self, webhook: str, number: int, now: float, answered: int | None = None) -> Place | Item:
+        """The place, or the gate as it stands where the place cannot be had. `answered` is counted from there on, if given."""
         name, until = f"place_{number}", round(now + HELD, 3)
         condition = (
             f"(attribute_not_exists({name}) OR {name} <= :now)"
             " AND (attribute_not_exists(shut_until) OR shut_until <= :now)"
         )
         values = {":until": as_number(until), ":now": as_number(now), ":expires": as_number(int(now) + KEPT)}
+        update = f"SET {name} = :until, expires_at = :expires"
         if number:
-            condition += (
-                " AND answered >= :number"
-                " AND (attribute_not_exists(place_0) OR place_0 <= :now OR place_0 > :stuck)"
-            )
-            values |= {":number": as_number(number), ":stuck": as_number(_stuck(now))}
+            condition += " AND answered >= :number"
+            values[":number"] = as_number(number)
+        if answered is not None:
+            update += ", answered = :answered"
+            values[":answered"] = as_number(answered)
         try:
             answer = served(
                 lambda: self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(webhook),
-                    UpdateExpression=f"SET {name} = :until, expires_at = :expires {also}",
+                    UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
@@ -204,8 +206,9 @@ class Gates:
 
 def _free(gate: Item, now: float) -> list[int]:
     """The places that nobody has, of as many as may be taken now."""
-    alone = now < _number(gate, "place_0") <= _stuck(now)
-    places = 1 if alone else min(1 + int(_number(gate, "answered")), MOST)
+    first = _number(gate, "place_0")
+    stuck = first > now and max(first - HELD, _number(gate, "answered_at")) <= now - STUCK
+    places = 1 if stuck else min(1 + int(_number(gate, "answered")), MOST)
     return [each for each in range(places) if _number(gate, f"place_{each}") <= now]
 
 
@@ -213,11 +216,6 @@ def _shut_until(gate: Item) -> float:
     """Where the last try timed out, the probe is taken to do so as well."""
     probe = _number(gate, "place_0") - HELD + DEADLINE if "timeouts" in gate else 0.0
     return max(_number(gate, "shut_until"), probe)
-
-
-def _stuck(now: float) -> float:
-    """Until when a place is held at the most that was taken so long ago that its try is stuck."""
-    return round(now + HELD - STUCK, 3)
 
 
 def _key(webhook: str) -> Item:
