@@ -60,6 +60,11 @@ class Options:
     # AWS and invocations can be made to go wrong: for suites that see what becomes of it.
     trouble: bool
 
+    @property
+    def slow_workers(self) -> int:
+        """Processes of the webhook function for slow webhooks: more than for quick ones, as in the template."""
+        return 2 * self.workers
+
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Parse the environment.

@@ -76,7 +76,10 @@ class Runner:
             Route("/2018-06-01/runtime/init/error", self._init_error, methods=["POST"]),
         ]
         # What one queue of a function brings waits for nothing that another one does.
-        counts = {function.name: options.workers * max(1, function.queues) for function in functions}
+        counts = {
+            function.name: options.workers + (options.slow_workers if function.queues > 1 else 0)
+            for function in functions
+        }
         front, *sockets = [bind() for _ in range(1 + sum(counts.values()))]
         self.url = f"http://{LOOPBACK}:{port_of(front)}/invoke"
         self._service = Service(Starlette(routes=routes), [front, *sockets])

@@ -175,9 +175,8 @@ class Stack:
             "PublicBaseUrl": f"http://{LOOPBACK}:{self._options.api_port}",
             # Two processes are left for readers that do not wait.
             "LongPolls": str(max(0, self._options.workers - 2)),
-            # Each queue of a function has so many of its processes.
             "WebhookConcurrency": str(self._options.workers),
-            "SlowWebhookConcurrency": str(self._options.workers),
+            "SlowWebhookConcurrency": str(self._options.slow_workers),
         }
 
     def _plan(self, parameters: dict[str, str]) -> tuple[Plan, bool]:

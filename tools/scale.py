@@ -50,7 +50,7 @@ QUEUE_AT_ONCE: Final = 1000
 """The most that `MaximumConcurrency` of a queue can be, and so the parameters that it is set by (template.yaml)."""
 REFRESH_AT_ONCE: Final = 5
 FANOUT_AT_ONCE: Final = 10
-WEBHOOK_AT_ONCE: Final = 20
+WEBHOOK_AT_ONCE: Final = 30
 MAIL_AT_ONCE: Final = 2
 """Batches at once as deployed: by default of `RefreshConcurrency` and `SlowWebhookConcurrency`, and as the template has it of the
 others."""

@@ -198,9 +198,9 @@ def ends(stack: RunningStack, number: str) -> list[str]:
 def test_while_as_many_receivers_hang_as_may_be_tried_at_once_a_quick_one_hears(
     start_stack: StartStack,
 ) -> None:
-    at_once = 2
+    workers, at_once = 2, 4
     with (
-        start_stack(WAYBILL_WORKERS=str(at_once), WAYBILL_SCHEDULE="off") as stack,
+        start_stack(WAYBILL_WORKERS=str(workers), WAYBILL_SCHEDULE="off") as stack,
         stack.member("waiting", "track", "manage") as client,
         ExitStack() as running,
     ):

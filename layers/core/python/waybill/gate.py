@@ -34,7 +34,7 @@ Item = dict[str, Any]
 
 MOST: Final = 20
 """Tries at a time, over all workers, of a slow webhook that has answered often. One that has not has one."""
-STUCK: Final = 5.0
+STUCK: Final = 3.0
 """Seconds without an answer to the try in the first place, or any other, after which no other begins."""
 TRIES: Final = 4
 """Places that are tried to take: those that meet at a gate may choose the same one."""
