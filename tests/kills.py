@@ -16,6 +16,9 @@ import itertools
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+import httpx
+from botocore.exceptions import ReadTimeoutError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -55,6 +58,23 @@ def kill_points(
             for client in watched:
                 fuse.leave(client)
         yield fuse.burnt, world
+
+
+def lose_an_answer(client: Any, operation: str) -> None:
+    """The next request of an operation of DynamoDB arrives, and its answer does not: botocore sends it again."""
+    lost: list[str] = []
+
+    def lose(request: Any, **_: Any) -> None:
+        if not lost:
+            lost.append(request.url)
+            headers = {
+                name: value.decode() if isinstance(value, bytes) else value
+                for name, value in request.headers.items()
+            }
+            httpx.post(request.url, headers=headers, content=request.body, trust_env=False)
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    client.meta.events.register(f"before-send.dynamodb.{operation}", lose)
 
 
 class _Fuse:

@@ -47,6 +47,11 @@ HOUR: Final = 3600.0
 REFUSED: Final = re.compile(r".*(?:AccessDenied|not authorized).*", re.IGNORECASE)
 
 
+def again(answer: httpx.Response) -> bool:
+    """Whether the store was too slow, or the same request, which had been answered so, is still at work."""
+    return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE or "REQUEST_IN_PROGRESS" in answer.text
+
+
 class Driver:
     """A stack in use: `acme` registers and is told, `admin` may see everything."""
 
@@ -63,11 +68,11 @@ class Driver:
     def ask(
         self, method: str, path: str, content: Any = None, *, by: httpx.Client | None = None, **more: Any
     ) -> Any:
-        """The answer's content; anything but a success fails the test, or a 503 that stays or comes of a refusal."""
+        """The answer's content; anything but a success fails the test, or "ask again" that stays or comes of a refusal."""
         client = by or self.acme
         answer = client.request(method, path, json=content, **more)
         until = time.monotonic() + SECONDS
-        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < until:
+        while again(answer) and time.monotonic() < until:
             assert self.stack.log("denied") == ""
             time.sleep(0.5)
             answer = client.request(method, path, json=content, **more)
@@ -270,7 +275,8 @@ def put_off(driver: Driver) -> None:
         driver.ask("POST", f"{path}/test")
     driver.wait(lambda: len(driver.deliveries(path, "parked")) == 4)
     assert driver.ask("POST", f"{path}/resume")["resent"] == 4
-    driver.wait(lambda: any(not each["tries"] for each in driver.deliveries(path, "waiting")))
+    log = f"DELIVERY#{path.rpartition('/')[2]}#"
+    driver.wait(lambda: any("wanted_at" in each for each in driver.items(log)))
     driver.wait(lambda: len(receiver.handled) == 4)
     driver.wait(lambda: len(driver.deliveries(path, "delivered")) == 4)
 

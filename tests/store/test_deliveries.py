@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.store.conftest import new_table
+from tests.kills import lose_an_answer
+from tests.store.conftest import client_of, new_table
 from waybill import deliveries, messages
 from waybill.deliveries import ANSWER_BYTES, KEPT, TRIES, Deliveries, Progress, Try
 from waybill.messages import Delivery
@@ -60,12 +61,16 @@ def test_who_knows_less_does_not_write(log: Deliveries) -> None:
     assert not log.put(deliveries.waiting(stands, NOW, NOW), NOW)
 
 
-def test_a_write_whose_answer_was_lost_finds_itself(log: Deliveries) -> None:
+def test_a_write_whose_answer_was_lost_finds_itself_and_no_other(emulator: str) -> None:
+    client = client_of(emulator)
+    log = Deliveries(client, new_table(client, "TrackingTable"))
     wrote = deliveries.waiting(deliveries.tried(new(), ATTEMPT), NOW + 5.0004, NOW + 125)
-    for _ in range(2):
-        assert log.put(wrote, NOW)
+    lose_an_answer(client, "PutItem")
+    assert log.put(wrote, NOW)
     assert read(log, wrote).revision == 1
+    lose_an_answer(client, "PutItem")
     assert not log.put(deliveries.waiting(new(), NOW + 6, NOW + 125), NOW)
+    assert not log.put(wrote, NOW), "the same, by somebody else"
 
 
 def test_only_what_waits_is_in_the_index_and_nothing_is_kept_for_ever(

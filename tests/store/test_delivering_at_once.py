@@ -56,6 +56,7 @@ def test_who_finds_no_place_is_put_off_without_a_try_and_arrives_later(world: Wo
     place = world.gates.enter(world.hook.id, time.time())
     assert isinstance(place, Place)
     delivery = world.event()
+    world.chance = 0.99
     world.deliver(delivery)
     progress = world.progress(delivery)
     assert (progress.state, progress.tries, progress.failures) == ("waiting", (), 0)
@@ -178,8 +179,11 @@ def at_once(work: list[tuple[World, Delivery]]) -> None:
 
 
 @pytest.mark.parametrize("slow", [True, False])
-def test_a_hanging_endpoint_delays_nobody_else(emulated: Make, *, slow: bool) -> None:
+def test_a_hanging_endpoint_delays_nobody_else(
+    emulated: Make, monkeypatch: pytest.MonkeyPatch, *, slow: bool
+) -> None:
     """Nobody releases the hanging endpoint before the others have all been heard of."""
+    monkeypatch.setattr("waybill.gate.STUCK", 60.0)  # however slow this machine is
     dead, well = emulated(hanging(), slow=slow, patience=0.05), emulated(answering(WELL), slow=False)
     work = [(dead, dead.event()) for _ in range(6)] + [(well, well.event()) for _ in range(4)]
     batch = threading.Thread(target=at_once, args=(work,))

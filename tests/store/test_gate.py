@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kills import lose_an_answer
 from tests.store.conftest import client_of, new_table
 from waybill.gate import HELD, MOST, STEADY, STUCK, Full, Gates, Place
-from waybill.post import DEADLINE
+from waybill.retries import DEADLINE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -88,10 +89,10 @@ def test_nobody_begins_beside_a_try_that_is_stuck(gates: Gates) -> None:
 @pytest.mark.parametrize("answers", [0, 3])
 def test_a_quick_try_that_waits_has_one_beside_it(gates: Gates, answers: int) -> None:
     answer(gates, answers)
-    probe = gates.probe(HOOK, NOW)
+    probe = gates.hold(HOOK, NOW)
     assert probe.number == 0
     assert room(gates) == 1
-    other = gates.probe(HOOK, NOW)
+    other = gates.hold(HOOK, NOW)
     assert other == Place(HOOK)
     gates.leave(other, NOW, timed_out=None)
     assert room(gates) == 1, "one that waits as well takes it from nobody"
@@ -101,11 +102,11 @@ def test_a_quick_try_that_waits_has_one_beside_it(gates: Gates, answers: int) ->
 
 
 def test_a_quick_try_that_waits_in_vain_shuts_the_gate_for_all_that_wait(gates: Gates) -> None:
-    first, second = gates.probe(HOOK, NOW), gates.probe(HOOK, NOW + 1)
+    first, second = gates.hold(HOOK, NOW), gates.hold(HOOK, NOW + 1)
     for place in (first, second):
         gates.leave(place, NOW + 13, timed_out=True)
     assert gates.enter(HOOK, NOW + 14) == Full(NOW + 18)
-    assert gates.probe(HOOK, NOW + 14) == Place(HOOK), "one that has waited longer meets it shut"
+    assert gates.hold(HOOK, NOW + 14) == Place(HOOK), "one that has waited longer meets it shut"
     probe = enter(gates, NOW + 18)
     assert probe.timeouts == 1
     assert isinstance(gates.enter(HOOK, NOW + 18), Full)
@@ -119,6 +120,18 @@ def test_threads_that_meet_never_share_a_place(emulator: str) -> None:
         found = list(threads.map(lambda each: gates.enter(HOOK, NOW + each / 1000), range(16)))
     places = [each.number for each in found if isinstance(each, Place)]
     assert sorted(each for each in places if each is not None) == list(range(4))
+
+
+def test_a_place_is_had_by_whom_the_answer_was_lost(emulator: str) -> None:
+    client = client_of(emulator)
+    gates = Gates(client, new_table(client, "CacheTable"))
+    lose_an_answer(client, "UpdateItem")
+    place = enter(gates)
+    assert gates.enter(HOOK, NOW) == Full(), "the same moment makes it nobody else's"
+    lose_an_answer(client, "UpdateItem")
+    assert gates.enter(HOOK, NOW + 1) == Full()
+    gates.leave(place, NOW, timed_out=None)
+    assert room(gates) == 1
 
 
 def test_a_place_whose_holder_died_is_free_after_its_time(gates: Gates) -> None:

@@ -1,8 +1,8 @@
 """What became of each event at each webhook: the delivery log, in the Tracking table (`messages.delivery_key`).
 
 An item is written once a try, or when a delivery is put off, and always as a whole under its revision: where two workers have the
-same message, the second one's write fails and what the first one knows stands. An item that waits is in the `due` index, so that a
-message that is lost costs its delivery some time and nothing else. One that waits or is parked is among the `concerns` of
+same message, the second one's write fails, and it looks at what the first one knows. An item that waits is in the `due` index, so
+that a message that is lost costs its delivery some time and nothing else. One that waits or is parked is among the `concerns` of
 operators. One that nobody can send any more, since its event is no longer kept, is over: it has expired, though DynamoDB deletes it
 within days.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from waybill import concern, messages
 from waybill.errors import DAY
 from waybill.messages import Delivery
-from waybill.table import as_number, batch, served
+from waybill.table import as_number, batch, sent_again, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,8 +132,8 @@ class Deliveries:
     def put(self, progress: Progress, now: float, kept: float = KEPT) -> bool:
         """Write what became of it; False where somebody else wrote since it was read.
 
-        It is kept for so many seconds from `now` on; 0 where it is over. A write whose answer was lost is tried again by botocore
-        and finds itself: to take that for somebody else's would send no message.
+        It is kept for so many seconds from `now` on; 0 where it is over. A write whose answer was lost, and that finds itself when
+        botocore sends it again, is one: taken for somebody else's, it would send no message.
         """
         item: Item = {
             **_key(progress.delivery),
@@ -164,7 +164,8 @@ class Deliveries:
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
             found: Any = refusal.response
-            return "Item" in found and _to_progress(found["Item"]) == _to_progress(item)
+            own = sent_again(refusal) and "Item" in found
+            return own and _to_progress(found["Item"]) == _to_progress(item)
         return True
 
     def page(

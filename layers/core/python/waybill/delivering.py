@@ -158,7 +158,7 @@ class Delivering:
             if not webhook.slow:
                 # The try goes on, and a later one does what cannot be written now.
                 with suppress(StoreUnavailable):
-                    held.append(self.gates.probe(webhook.id, self.wall()))
+                    held.append(self.gates.hold(webhook.id, self.wall()))
                 with suppress(StoreUnavailable):
                     self.webhooks.paced(webhook, slow=True)
 
@@ -197,9 +197,11 @@ class Delivering:
                 self.on_try(progress.delivery, attempt, "waiting")
                 return
             stands = self.deliveries.get(progress.delivery)
-            if stands is None or not _untried(stands, progress):
+            if stands is None or (stands.failures, stands.tries) != (progress.failures, progress.tries):
                 return
+            # Other messages for it found no place, or nobody to send it to.
             tried = replace(tried, revision=stands.revision)
+        raise StoreUnavailable("Too many write this delivery at once.", retry_after=1)
 
     def _suspected(self, webhook: Webhook, attempt: Try, now: float) -> bool:
         """Mark that an endpoint fails, and disable it where that is enough; whether it was."""
@@ -242,11 +244,6 @@ class Delivering:
 
     def _now(self) -> float:
         return self.clock.at(self.wall())
-
-
-def _untried(stands: Progress, progress: Progress) -> bool:
-    """Whether nothing became of a delivery since but that other messages for it found no place."""
-    return (stands.state, stands.failures, stands.tries) == ("waiting", progress.failures, progress.tries)
 
 
 class _NotDeliveredError(Exception):

@@ -11,7 +11,7 @@ waited for PATIENCE the webhook is slow again, and that try, which still waits, 
     shut                                   |<--5 s--->|     then 10 s, 20 s, ... 5 min, for one probe each
 
 Each answer makes one place more. While the try in the first place waits and nothing has been answered for STUCK, no other begins,
-so that a slow webhook that dies has few tries under way.
+so that one that dies has no more tries under way than it was sent in its usual time and those seconds.
 
 A place is taken by one conditional write and has an end, so a worker that dies gives it back. Whoever finds none is put off, which
 is no try: the longer it has waited, the longer it is put off, so that a thousand that wait cost little, and the next is never far.
@@ -24,8 +24,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from waybill.post import DEADLINE
-from waybill.table import as_number, served
+from waybill.retries import DEADLINE
+from waybill.table import as_number, sent_again, served
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,7 +101,7 @@ class Gates:
         self._table = table
 
     def enter(self, webhook: str, now: float) -> Place | Full:
-        """A place at a slow webhook. Until it answers, there is one only: the probe's."""
+        """A place at a slow webhook. One that has not answered yet, or since it timed out, has one only."""
         number, full = 0, Full()
         for _ in range(TRIES):
             taken = self._take(webhook, number, now)
@@ -113,10 +113,10 @@ class Gates:
             number = random.choice(free)  # noqa: S311 - spreads those who meet, keeps no secret
         return full
 
-    def probe(self, webhook: str, now: float) -> Place:
+    def hold(self, webhook: str, now: float) -> Place:
         """The first place for a quick webhook's try that waits, and one beside it until an answer, however many there were.
 
-        One that is none, as Place tells, where another try has it.
+        One that is none, as Place tells, where another try has it or the gate is shut.
         """
         taken = self._take(webhook, 0, now, answered=1)
         return taken if isinstance(taken, Place) else Place(webhook)
@@ -173,11 +173,13 @@ class Gates:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             )
+            gate: Item = dict(answer["Attributes"])
         except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
             found: Any = refusal.response
-            return dict(found.get("Item", {}))
-        found = answer["Attributes"]
-        return Place(webhook, number, until, int(_number(found, "timeouts")), _number(found, "timed_out_at"))
+            gate = found.get("Item", {})
+            if not (sent_again(refusal) and _number(gate, name) == until):
+                return gate
+        return Place(webhook, number, until, int(_number(gate, "timeouts")), _number(gate, "timed_out_at"))
 
     def _shut(self, place: Place, now: float) -> None:
         """Shut the gate, unless another try's time-out has just done so."""

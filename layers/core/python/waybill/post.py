@@ -22,6 +22,7 @@ import httpcore
 from waybill import VERSION, addresses
 from waybill.errors import AddressRefused
 from waybill.loops import Loop
+from waybill.retries import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
 
     from waybill.addresses import Lookup
 
-DEADLINE: Final = 15.0
-"""Wall seconds for everything: name, connection, TLS, sending, and the answer to its end."""
 CONNECT: Final = 5.0
-"""Of it, for one address; a host may have several."""
+"""Wall seconds of a try's DEADLINE, for one address; a host may have several."""
 PATIENCE: Final = 2.0
 """Wall seconds after which a try is said to be slow, while it still waits."""
 READ_BYTES: Final = 65_536

@@ -10,6 +10,8 @@ from typing import Final
 
 from waybill.errors import DAY, HOUR, MINUTE
 
+DEADLINE: Final = 15.0
+"""Wall seconds that a try may take with everything: name, connection, TLS, sending, and the answer to its end."""
 WAITS: Final = (
     5.0,  # a connection that was cut, a process that was being replaced
     5 * MINUTE,  # a restart, a deployment

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from waybill.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -53,6 +53,12 @@ def served(request: Callable[[], T]) -> T:
         raise StoreUnavailable(
             "Waybill's own store did not answer. Ask again in a moment.", retry_after=2
         ) from error
+
+
+def sent_again(refusal: ClientError) -> bool:
+    """Whether botocore had asked before: what it was refused may be what it has just written, the answer to which was lost."""
+    metadata: Mapping[str, Any] = refusal.response.get("ResponseMetadata", {})
+    return int(metadata.get("RetryAttempts", 0)) > 0
 
 
 def batch(
