@@ -17,7 +17,7 @@ from waybill.clock import Clock
 from waybill.deliveries import Deliveries, Progress, Try
 from waybill.delivering import Delivering
 from waybill.feed import Entry, Feed
-from waybill.gate import HELD, Gates
+from waybill.gate import HELD, Gates, Place
 from waybill.messages import Delivery
 from waybill.post import Poster
 from waybill.queues import ByPace, Queue
@@ -250,6 +250,16 @@ def makers(monkeypatch: pytest.MonkeyPatch, url: str | None) -> Iterator[Make]:
     yield make
     for world in made:
         world.close()
+
+
+def room(gates: Gates, webhook: str, now: float) -> int:
+    """How many find a place beside those that have one."""
+    held = []
+    while isinstance(place := gates.enter(webhook, now), Place):
+        held.append(place)
+    for place in held:
+        gates.leave(place, now, timed_out=None)
+    return len(held)
 
 
 def notices(world: World) -> list[dict[str, Any]]:

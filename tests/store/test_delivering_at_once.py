@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.delivered import DOWN, WELL, Context, World, makers
+from tests.delivered import DOWN, WELL, Context, World, makers, room
 from tests.receivers import Reply, answering, hanging, slow
 from tests.simulators import wait_until
 from waybill import messages
@@ -78,23 +78,13 @@ def test_a_quick_try_that_waits_takes_a_place_and_gives_it_back(make: Make) -> N
         def seen() -> None:
             on_waiting()
             assert world.webhook().slow
-            assert _room(world) == 1
+            assert room(world.gates, world.hook.id, time.time()) == 1
 
         return world.poster(url, headers, body, seen)
 
     world.deliver(world.event(), post)
     assert len(world.receiver.handled) == 1
-    assert _room(world) == 3
-
-
-def _room(world: World) -> int:
-    """How many find a place beside those that have one."""
-    held = []
-    while isinstance(place := world.gates.enter(world.hook.id, time.time()), Place):
-        held.append(place)
-    for place in held:
-        world.gates.leave(place, time.time(), timed_out=None)
-    return len(held)
+    assert room(world.gates, world.hook.id, time.time()) == 3
 
 
 def test_a_time_out_shuts_the_gate_and_counts_as_a_try(mocked: Make) -> None:

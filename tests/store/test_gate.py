@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import delivered
 from tests.kills import lose_an_answer
 from tests.store.conftest import client_of, new_table
 from waybill.gate import HELD, MOST, STEADY, STUCK, Full, Gates, Place
@@ -45,13 +46,7 @@ def answer(gates: Gates, times: int = 1, now: float = NOW) -> None:
 
 
 def room(gates: Gates, now: float = NOW) -> int:
-    """How many find a place beside those that have one."""
-    held = []
-    while isinstance(place := gates.enter(HOOK, now), Place):
-        held.append(place)
-    for place in held:
-        gates.leave(place, now, timed_out=None)
-    return len(held)
+    return delivered.room(gates, HOOK, now)
 
 
 def test_one_tries_at_a_time_and_a_second_finds_no_place(gates: Gates) -> None:
