@@ -19,7 +19,7 @@ from local.administrator import CREDENTIALS
 from local.deploy import NO_AWS_SETTINGS, REGION
 from local.options import SIMULATOR_CREDENTIALS
 from local.process import clean_environment
-from local.template import DISCARDED_LOG, STACK
+from local.template import STACK
 from tests.emulators import running_emulator
 from tests.simulators import wait_until
 from tests.stacks import NO_TLS, ROOT, RunningStack, running_stack
@@ -191,7 +191,7 @@ def reader(
             "STAGE": stack.output("ApiStage"),
             "QUEUE": stack.output("RefreshQueue"),
             "STACK": STACK,
-            "LOG_GROUP": DISCARDED_LOG,
+            "LOG_GROUP": function_log(stack, f"/aws/lambda/{STACK}-{member}"),
             "SECRET": stack.output("Kuaidi100Secret"),
             "CUSTOMER": SIMULATOR_CREDENTIALS.customer,
             "KEY": SIMULATOR_CREDENTIALS.key,
@@ -203,6 +203,20 @@ def reader(
             "$(cat .local/state/token)": newcomer,
         },
     )
+
+
+def function_log(stack: RunningStack, name: str) -> str:
+    """A log of this name with a line of an error. The local stack's own is deleted again and again while it runs."""
+    logs = stack.aws("logs")
+    where = {"logGroupName": name, "logStreamName": "2026/01/01/[1]"}
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(**where)
+    line = {
+        "timestamp": int(time.time() * 1000),
+        "message": '{"level": "ERROR", "message": "unexpected fault"}',
+    }
+    logs.put_log_events(**where, logEvents=[line])
+    return name
 
 
 @pytest.fixture(scope="package")
