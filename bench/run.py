@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import psutil
 
 from bench import artifacts, beside, following, lookups, telling
@@ -27,6 +26,7 @@ from bench.recorder import Recorder
 from bench.table import table
 from local.deploy import forget_aws_settings
 from local.template import STACK
+from tests import loopback
 from tests.receivers import Receiver
 from tests.stacks import running_stack
 from tools import cost
@@ -102,7 +102,7 @@ class Bench:
 
     def script(self, *numbers: str) -> None:
         """Have the simulator tell ten lines of each number."""
-        with httpx.Client(base_url=self.stack.simulator, trust_env=False) as client:
+        with loopback.client(base_url=self.stack.simulator) as client:
             for number in numbers:
                 script = {"events": LINES}
                 client.put(f"/_sim/journeys/{lookups.COURIER}/{number}", json=script).raise_for_status()

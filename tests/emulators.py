@@ -11,8 +11,9 @@ import httpx
 from local.process import clean_environment
 from local.serving import LOOPBACK, free_port
 from local.stack import EMULATOR_PYTHON
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS, ROOT
+from tests import loopback
+from tests.loopback import wait_until
+from tests.stacks import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,6 @@ def running_emulator(folder: Path, *program: str) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False, verify=NO_TLS).is_success
+        return loopback.get(url).is_success
     except httpx.TransportError:
         return False

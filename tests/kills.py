@@ -16,8 +16,9 @@ import itertools
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import httpx
 from botocore.exceptions import ReadTimeoutError
+
+from tests import loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +72,7 @@ def lose_an_answer(client: Any, operation: str) -> None:
                 name: value.decode() if isinstance(value, bytes) else value
                 for name, value in request.headers.items()
             }
-            httpx.post(request.url, headers=headers, content=request.body, trust_env=False)
+            loopback.post(request.url, headers=headers, content=request.body)
             raise ReadTimeoutError(endpoint_url=request.url)
 
     client.meta.events.register(f"before-send.dynamodb.{operation}", lose)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS
+from tests import loopback
+from tests.loopback import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,7 @@ def script(
 ) -> str:
     """Write the journey of a number, which is answered."""
     journey = {"phone": phone or None, "events": [*(events or [COLLECTED])]}
-    put = httpx.put(
-        f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey, trust_env=False, verify=NO_TLS
-    )
+    put = loopback.put(f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey)
     put.raise_for_status()
     return number
 
@@ -59,7 +57,7 @@ def script(
 def fail(stack: RunningStack, number: str, **fault: Any) -> str:
     """Let the vendor answer with a fault whenever it is asked of a number, which is answered."""
     order = {**(fault or {"code": "501"}), "number": number}
-    httpx.put(f"{stack.simulator}/_sim/faults", json=order, trust_env=False, verify=NO_TLS).raise_for_status()
+    loopback.put(f"{stack.simulator}/_sim/faults", json=order).raise_for_status()
     return number
 
 
@@ -77,7 +75,7 @@ def register(client: httpx.Client, order_id: str, number: str, **fields: Any) ->
 
 def look(client: httpx.Client, order_id: str, **query: str) -> None:
     """Have a shipment's parcel asked about, once more where a busy machine let nobody connect."""
-    wait_until(lambda: client.get(at(order_id), params=query).json()["problem"] is None)
+    wait_until(lambda: client.get(at(order_id), params=query).json().get("problem", "unserved") is None)
 
 
 def at(order_id: str, action: str = "") -> str:
@@ -114,13 +112,10 @@ async def post_all(
     client: httpx.Client, bodies: list[Any], at_once: int, **headers: str
 ) -> list[httpx.Response]:
     turn, limits = asyncio.Semaphore(at_once), httpx.Limits(max_connections=at_once)
-    async with httpx.AsyncClient(
+    async with loopback.async_client(
         base_url=client.base_url,
         headers={"Authorization": client.headers["Authorization"], **headers},
-        timeout=60,
         limits=limits,
-        trust_env=False,
-        verify=NO_TLS,
     ) as concurrent:
 
         async def one(body: object) -> httpx.Response:

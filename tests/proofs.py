@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import psutil
 
-from tests.stacks import NO_TLS, running_stack
+from tests import loopback
+from tests.stacks import running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,7 +113,7 @@ class Proof:
             for place, (at, code) in enumerate(JOURNEYS[kind][0])
         ]
         url = f"{self.stack.simulator}/_sim/journeys/{COURIER}/{number}"
-        answer = httpx.put(url, json={"events": lines}, trust_env=False, verify=NO_TLS)
+        answer = loopback.put(url, json={"events": lines})
         assert answer.is_success, answer.text
         now, codes = self.simulated("clock")["now"], [code for _, code in JOURNEYS[kind][0]]
         times = [now + at * HOUR * stretch + later for at, _ in JOURNEYS[kind][0]]
@@ -139,7 +139,7 @@ class Proof:
     # ---- What is seen
 
     def simulated(self, what: str) -> Any:
-        return httpx.get(f"{self.stack.simulator}/_sim/{what}", trust_env=False, verify=NO_TLS).json()
+        return loopback.get(f"{self.stack.simulator}/_sim/{what}").json()
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """All items of parcels whose sort key begins with `kind`."""

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.loopback import DONE
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
@@ -201,7 +203,7 @@ class Receiver:
         well = {place for place, reply in list(self.answers.items()) if 200 <= reply.status < 300}
         return _first(request for request in list(self.requests) if request.place in well)
 
-    def wait_for(self, requests: int, seconds: float = 60.0) -> None:
+    def wait_for(self, requests: int, seconds: float = DONE) -> None:
         """Until so many requests have come, in whatever state they are."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.requests) >= requests, seconds), (

@@ -6,33 +6,25 @@ import hashlib
 import json
 import tempfile
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from local.simulator.query import Account
 from local.simulator.server import create_server, listen
 from local.simulator.world import SCRIPTS, Options
+from tests import loopback
 from waybill.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    import httpx
 
 
 def sign(param: str, account: Account) -> str:
     return hashlib.md5((param + account.key + account.customer).encode()).hexdigest().upper()  # noqa: S324 - the vendor's way
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Ask again and again, for conditions that are themselves a question to a server; patience is for machines that are busy."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)  # the servers need the processor, too
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,7 @@ def running_simulator(
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
-            with httpx.Client(base_url=url, timeout=10) as client:
+            with loopback.client(base_url=url) as client:
                 yield Simulator(url, account, client)
         finally:
             server.should_exit = True

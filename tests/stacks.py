@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,21 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx
 import psutil
 import pytest
 
 from local.serving import free_port
+from tests import loopback
 from waybill.access import Token, hash_token, new_token
 from waybill.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import httpx
+
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 90
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For clients of loopback servers: the default context takes 40 ms to make, for every client and every single request."""
 
 
 @dataclass(frozen=True)
@@ -51,26 +50,13 @@ class RunningStack:
 
     def client(self, **options: Any) -> httpx.Client:
         """A client of the API with the demo token; paths begin with /v1/."""
-        return httpx.Client(
-            base_url=self.api,
-            headers=self.authorization,
-            timeout=40,
-            trust_env=False,
-            verify=NO_TLS,
-            **options,
-        )
+        return loopback.client(base_url=self.api, headers=self.authorization, **options)
 
     def member(self, name: str, *scopes: str) -> httpx.Client:
         """A client of the API with a token of another member's."""
         token = new_token()
         self.tokens.create(Token(hash_token(token), name, frozenset(scopes), int(time.time())))
-        return httpx.Client(
-            base_url=self.api,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=40,
-            trust_env=False,
-            verify=NO_TLS,
-        )
+        return loopback.client(base_url=self.api, headers={"Authorization": f"Bearer {token}"})
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -105,13 +91,25 @@ class RunningStack:
 
     def wall(self) -> Callable[[str], float]:
         """The wall time of a timestamp of the stack's clock, in epoch seconds."""
-        clock = httpx.get(f"{self.simulator}/_sim/clock", trust_env=False, verify=NO_TLS).json()
+        clock = loopback.get(f"{self.simulator}/_sim/clock").json()
         zero = time.time() - clock["now"] / clock["speed"]
         return lambda timestamp: zero + datetime.fromisoformat(timestamp).timestamp() / float(clock["speed"])
 
     def calls(self) -> list[dict[str, Any]]:
         """What the simulator was asked."""
-        return list(httpx.get(f"{self.simulator}/_sim/calls", trust_env=False, verify=NO_TLS).json())
+        return list(loopback.get(f"{self.simulator}/_sim/calls").json())
+
+    def idle(self, *queues: str) -> bool:
+        """Whether no message of these queues, named by their outputs, is waiting, put off, or at a function."""
+        counts = [f"ApproximateNumberOfMessages{state}" for state in ("", "Delayed", "NotVisible")]
+        sqs = self.aws("sqs")
+        return not any(
+            int(count)
+            for queue in queues
+            for count in sqs.get_queue_attributes(QueueUrl=self.output(queue), AttributeNames=counts)[
+                "Attributes"
+            ].values()
+        )
 
     def close_circuit(self) -> None:
         """After a test in which Kuaidi100 refused everything: the others share the stack, and would wait for a probe."""

@@ -26,17 +26,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
+from tests import loopback
 from tests.attacks.kept import KEPT, OUTSIDE, TOLD, WAYS
 from tests.attacks.people import CHINESE, ENGLISH, Person, Search, people
+from tests.loopback import DONE, wait_until
 from tests.proofs import COURIER, HOUR
 from tests.receivers import Receiver, Reply
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS, ROOT, RunningStack, running_stack
+from tests.stacks import ROOT, RunningStack, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from email.message import EmailMessage
+
+    import httpx
 
     from tests.receivers import Received
 
@@ -61,6 +63,7 @@ class Canary:
     numbers: list[str] = field(default_factory=list)
     answers: dict[str, Person] = field(default_factory=dict)
     """Whom the endpoint names when it is told of a parcel."""
+    customers: set[str] = field(default_factory=set)
     begun: float = field(default_factory=time.monotonic)
 
     def say(self, what: str) -> None:
@@ -84,14 +87,21 @@ class Canary:
         return self.stack.member(MEMBER, "track", "manage", *scopes)
 
     def delivered(self) -> bool:
-        """Whether endpoint and mailbox have heard of the end of every journey."""
+        """Whether the endpoint has heard of the end of every journey, every customer has a letter, and nothing is under way."""
         ends = {
             each.event["data"]["number"]
-            for each in self.receiver.requests
+            for each in self.receiver.heard().values()
             if each.event["type"] == "parcel.delivered"
         }
-        letters = list((self.stack.state / "mailbox").glob("*.eml"))
-        return ends == set(self.numbers) and len(letters) >= len(self.numbers)
+        return (
+            ends == set(self.numbers)
+            and self.customers <= {letter["To"] for letter in self.letters()}
+            and self.stack.idle("FanoutQueue", "WebhookQueue", "SlowWebhookQueue", "MailQueue")
+        )
+
+    def letters(self) -> Iterator[EmailMessage]:
+        for file in (self.stack.state / "mailbox").glob("*.eml"):
+            yield email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
 
     # ---- In
 
@@ -146,7 +156,7 @@ class Canary:
         ]
         lines[-1] |= {"status_code": "301"}
         url = f"{self.stack.simulator}/_sim/journeys/{COURIER}/{number}"
-        httpx.put(url, json={"events": lines}, trust_env=False, verify=NO_TLS).raise_for_status()
+        loopback.put(url, json={"events": lines}).raise_for_status()
 
     def _use(self, client: httpx.Client, number: str, others: Mapping[str, Person]) -> None:
         """Register the parcel, and ask for it in every way."""
@@ -159,6 +169,8 @@ class Canary:
             "X-Client": header.name.encode(),
         }
         order = f"{who['order'].phone or 'none'}-{number}"
+        customer = f"m{who['email'].phone}@example.com"
+        self.customers.add(customer)
         shipment = {
             "order_id": order,
             "tracking_number": number,
@@ -166,7 +178,7 @@ class Canary:
             "phone": who["phone"].phone or "8000",
             "tags": ["canary"],
             "metadata": {"buyer": who["metadata"].name, "phone": who["metadata"].phone},
-            "notify": {"email": f"m{who['email'].phone}@example.com", "events": ["*"]},
+            "notify": {"email": customer, "events": ["*"]},
         }
         self.look(
             "answer", client.post("/v1/shipments", json=shipment, headers=headers).raise_for_status().text
@@ -217,8 +229,7 @@ class Canary:
     def _look_at_files(self) -> None:
         for file in (self.stack.state / "logs").iterdir():
             self.look(f"log {file.stem}", file.read_text(errors="replace"))
-        for file in (self.stack.state / "mailbox").glob("*.eml"):
-            letter = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        for letter in self.letters():
             texts = [part.get_content() for part in letter.walk() if part.get_content_maintype() == "text"]
             whose = "operator" if letter["To"] == OPERATOR else "customer"
             self.look(f"mail to the {whose}", *letter.values(), *map(str, texts))
@@ -296,7 +307,7 @@ class Canary:
     def _look_at_page(self, url: str) -> None:
         for lang in ("zh", "en"):
             for place, path in (("page", ""), ("badge", "/badge.svg")):
-                answer = httpx.get(f"{url}{path}", params={"lang": lang}, trust_env=False, verify=NO_TLS)
+                answer = loopback.get(f"{url}{path}", params={"lang": lang})
                 self.look(place, answer.raise_for_status().text, str(answer.headers))
 
 
@@ -341,7 +352,7 @@ def canary(stack: RunningStack, count: int, seed: int = 1) -> Iterator[Canary]:
             made = client.post("/v1/webhooks", json={"url": receiver.url, "events": ["*"]})
             receiver.secrets = (made.raise_for_status().json()["secret"],)
         run.send(crowd, seed)
-        wait_until(run.delivered, 120 + count / 2)
+        wait_until(run.delivered, DONE + count / 2)
         run.say("all are delivered, and it has been told")
         run.look_everywhere()
         run.say("everything has been looked at")

@@ -6,10 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
+from tests import loopback
 from tests.parcels import new_number, new_order
-from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     from tests.stacks import RunningStack
@@ -73,7 +71,7 @@ class Shared:
     def script(self, *lines: Line) -> None:
         """Have it go on; the page hears of it when it is looked at next."""
         journey = f"{self.stack.simulator}/_sim/journeys/yuantong/{self.number}"
-        httpx.put(journey, json={"events": lines}, trust_env=False, verify=NO_TLS).raise_for_status()
+        loopback.put(journey, json={"events": lines}).raise_for_status()
 
 
 def shared(stack: RunningStack, *lines: Line, **shipment: Any) -> Shared:

@@ -8,12 +8,11 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
+from tests import loopback
 from tests.browser.conftest import DESKTOP, PHONE, SCHEMES, Scheme, accessible, overflow, report, screenshot
 from tests.browser.journeys import ARRIVED, JOURNEYS, ON_ITS_WAY, Shared, line, shared
-from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,7 +261,7 @@ def test_page_styles_and_script_together_weigh_less_than_100_kb(
 def test_what_is_measured_of_the_function_is_in_its_log(
     stack: RunningStack, parcels: dict[str, Shared]
 ) -> None:
-    with httpx.Client(trust_env=False, verify=NO_TLS) as client:
+    with loopback.client() as client:
         for _ in range(30):
             client.get(parcels["delivered"].url).raise_for_status()
     said = [

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from local.simulator.world import Options
-from tests.simulators import Simulator, running_simulator, wait_until
+from tests.loopback import wait_until
+from tests.simulators import Simulator, running_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,7 @@ def test_timeout_takes_the_request_and_never_answers(simulator: Simulator, parce
     order(simulator, parcel, kind="timeout")
     with pytest.raises(httpx.ReadTimeout):
         simulator.http.post(simulator.query_url, data=simulator.form(*parcel), timeout=0.3)
+    wait_until(lambda: codes(simulator, parcel))
     assert codes(simulator, parcel) == ["timeout"]
 
 

@@ -16,7 +16,9 @@ import httpx
 import pytest
 import yaml
 
-from tests.simulators import Simulator, running_simulator, wait_until
+from tests import loopback
+from tests.loopback import wait_until
+from tests.simulators import Simulator, running_simulator
 from waybill.clock import Clock
 
 if TYPE_CHECKING:
@@ -212,19 +214,19 @@ def test_a_signal_ends_it_cleanly_even_while_a_query_hangs(tmp_path: Path, name:
     )
     assert process.stdout
     url = process.stdout.readline().split()[-1]
-    assert START <= httpx.get(f"{url}/_sim/clock").json()["now"] < START + 1e7
-    httpx.put(f"{url}/_sim/faults", json={"kind": "timeout"}).raise_for_status()
+    assert START <= loopback.get(f"{url}/_sim/clock").json()["now"] < START + 1e7
+    loopback.put(f"{url}/_sim/faults", json={"kind": "timeout"}).raise_for_status()
     form = {"customer": "C", "sign": "0", "param": "{}"}
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{url}/poll/query.do", data=form, timeout=httpx.Timeout(5, read=0.2))
+        loopback.post(f"{url}/poll/query.do", data=form, timeout=httpx.Timeout(60, read=0.2))
     host, port = httpx.URL(url).host, httpx.URL(url).port
     with socket.create_connection((host, port or 0)) as hanging:
         body = b"customer=C&sign=0&param={}"
         head = f"POST /poll/query.do HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
         hanging.sendall(head.encode() + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + body)
-        wait_until(lambda: len(httpx.get(f"{url}/_sim/calls").json()) == 2)
+        wait_until(lambda: len(loopback.get(f"{url}/_sim/calls").json()) == 2)
         process.send_signal(name)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert errors == ""
 
@@ -233,7 +235,7 @@ def test_a_taken_port_is_named_with_the_flag_that_changes_it(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = start("--port", port, "--state", str(tmp_path))
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert port in errors
     assert "--port" in errors

@@ -7,16 +7,16 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
-from tests import parcels
+from tests import loopback, parcels
+from tests.loopback import wait_until
 from tests.parcels import COLLECTED, DELIVERED, UNDER_WAY, new_number, new_order, register, script
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS
 from waybill import statuses
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.e2e.conftest import NewMember
     from tests.stacks import RunningStack
 
@@ -67,8 +67,8 @@ def ask(client: httpx.Client, order_id: str, **query: str) -> dict[str, Any]:
 
 def refused(client: httpx.Client, order_id: str) -> bool:
     """Whether the answer is not fresher because the vendor failed."""
-    shipment = client.get(f"/v1/shipments/{order_id}").json()
-    return bool(shipment["parcel"]["freshness"]["reason"] == "upstream_501")
+    answer = client.get(f"/v1/shipments/{order_id}")
+    return answer.is_success and answer.json()["parcel"]["freshness"]["reason"] == "upstream_501"
 
 
 def refusal(answer: httpx.Response, status: int = 400) -> Any:
@@ -296,7 +296,7 @@ def test_a_wrong_phone_is_a_400_of_the_contract(stack: RunningStack, member: New
 @pytest.mark.parametrize("path", [f"{BY_NUMBER}/3550806", f"{BY_NUMBER}?tracking_number=SF7444700499701"])
 def test_who_is_not_known_gets_the_documents_401(stack: RunningStack, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer not-a-token-of-ours"}):
-        answer = httpx.get(stack.api + path, headers=headers, trust_env=False, verify=NO_TLS)
+        answer = loopback.get(stack.api + path, headers=headers)
         error = refusal(answer, 401)
         assert error.pop("message"), "the document has Unauthorized as an example; ours says what to do"
         assert error == {"code": "401000", "code_reason": "UNAUTHORIZED"}

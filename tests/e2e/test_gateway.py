@@ -5,15 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from tests.simulators import wait_until
+from tests import loopback
+from tests.loopback import wait_until
 from tests.stacks import Refusal, launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx
 
     from tests.e2e.conftest import StartStack
     from tests.stacks import RunningStack
@@ -33,7 +35,7 @@ def flood(stack: RunningStack, path: str, headers: dict[str, str]) -> list[httpx
     """Many requests at once."""
 
     def one(_: int) -> httpx.Response:
-        return httpx.get(stack.api + path, headers=headers, timeout=40, trust_env=False)
+        return loopback.get(stack.api + path, headers=headers)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(one, range(AT_ONCE)))
@@ -63,13 +65,13 @@ def test_a_key_that_a_caller_sends_counts_for_nothing(stack: RunningStack) -> No
     key = {"X-API-Key": "a-key-of-somebody-else-s"}
     with stack.client() as client:
         assert client.get("/v1/statuses", headers=key).status_code == 200
-    assert httpx.get(f"{stack.api}/v1/statuses", headers=key, trust_env=False).status_code == 401
+    assert loopback.get(f"{stack.api}/v1/statuses", headers=key).status_code == 401
 
 
 def test_wrong_methods_are_told_the_right_ones_without_a_token(stack: RunningStack) -> None:
-    refused = httpx.delete(f"{stack.api}/v1/track", trust_env=False)
+    refused = loopback.delete(f"{stack.api}/v1/track")
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
-    unknown = httpx.delete(f"{stack.api}/v1/nothing-here", trust_env=False)
+    unknown = loopback.delete(f"{stack.api}/v1/nothing-here")
     assert unknown.status_code == 401
 
 
@@ -77,11 +79,11 @@ def test_a_page_of_the_named_origin_may_read_what_the_gateway_says_itself(
     limited: RunningStack, stack: RunningStack
 ) -> None:
     for headers in ({}, WRONG):
-        on = httpx.get(f"{limited.api}/v1/statuses", headers=headers, trust_env=False)
+        on = loopback.get(f"{limited.api}/v1/statuses", headers=headers)
         assert on.status_code == 401
         assert on.headers["access-control-allow-origin"] == ORIGIN
         assert on.headers["access-control-expose-headers"] == "X-Request-Id, Retry-After"
-        off = httpx.get(f"{stack.api}/v1/statuses", headers=headers, trust_env=False)
+        off = loopback.get(f"{stack.api}/v1/statuses", headers=headers)
         assert off.status_code == 401
         assert not [name for name in off.headers if name.startswith("access-control")]
 

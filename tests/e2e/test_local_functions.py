@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import PROBE_TIMEOUT
-from tests.simulators import wait_until
+from tests.loopback import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

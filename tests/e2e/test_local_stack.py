@@ -7,12 +7,12 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-import httpx
 import psutil
 import pytest
 
 from local.serving import bind, port_of
-from tests.simulators import wait_until
+from tests import loopback
+from tests.loopback import wait_until
 from tests.stacks import ROOT, Refusal, RunningStack, launch
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def test_the_template_is_deployed_again_when_a_setting_changed_and_nothing_is_lo
 
 def test_the_clock_never_goes_back_even_after_a_kill(start_stack: StartStack, tmp_path: Path) -> None:
     with start_stack(tmp_path, SIM_SPEED="600") as first:
-        reached = httpx.get(f"{first.simulator}/_sim/clock", trust_env=False).text
+        reached = loopback.get(f"{first.simulator}/_sim/clock").text
         family = family_of(first)
         assert len(family) >= 3
         first.stop(signal.SIGKILL)
-        wait_until(lambda: all_ended(family), 30)
+        wait_until(lambda: all_ended(family))
     number = re.compile(r"\d{10}(?:\.\d+)?")
     with start_stack(tmp_path) as second:
-        now = httpx.get(f"{second.simulator}/_sim/clock", trust_env=False).text
+        now = loopback.get(f"{second.simulator}/_sim/clock").text
     assert float(number.findall(now)[0]) > float(number.findall(reached)[0])
 
 

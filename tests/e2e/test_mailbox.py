@@ -7,7 +7,7 @@ import email.policy
 import time
 from typing import TYPE_CHECKING
 
-from tests.simulators import wait_until
+from tests.loopback import wait_until
 from waybill import notifications, outbox
 from waybill.circuit import Circuit
 from waybill.model import Milestone, Parcel

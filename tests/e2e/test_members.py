@@ -10,17 +10,17 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
-from tests import parcels
+from tests import loopback, parcels
 from tests.e2e.foreign import HOOKS, LIST, MATRIX, OWN, PHONE, Names, Sent
 from tests.parcels import COLLECTED, DELIVERED, REDIRECTED, look, new_number, new_order, register, script
-from tests.stacks import NO_TLS
 from waybill.routes import OPEN, ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from tests.e2e.conftest import NewMember
     from tests.stacks import RunningStack
@@ -208,9 +208,7 @@ def test_a_route_asks_who_one_is_before_it_says_anything(
     owner: Owner, method: str, path: str, stack: RunningStack
 ) -> None:
     sent = MATRIX[method, path][0](owner.names)
-    answer = httpx.request(
-        method, stack.api + sent.path, params=sent.query, json=sent.json, trust_env=False, verify=NO_TLS
-    )
+    answer = loopback.request(method, stack.api + sent.path, params=sent.query, json=sent.json)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401000")
 
 

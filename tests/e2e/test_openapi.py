@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpx
+from tests import loopback
 
 if TYPE_CHECKING:
     from tests.stacks import RunningStack
@@ -23,7 +23,7 @@ def register_orders(stack: RunningStack) -> None:
     """The orders that schemathesis.toml speaks of; the parcel of one was handed to another courier."""
     events = [{"at": -600, "text": "快件已转投", "status_code": "7"}]
     journey = f"{stack.simulator}/_sim/journeys/yuantong/{HANDED_ON}"
-    httpx.put(journey, json={"events": events}, trust_env=False).raise_for_status()
+    loopback.put(journey, json={"events": events}).raise_for_status()
     with stack.client() as member:
         for order, number in (("3550875", KNOWN), ("3550876", HANDED_ON), ("3550877", KNOWN)):
             shipment = {"order_id": order, "tracking_number": number}
@@ -53,7 +53,7 @@ def test_the_stack_does_what_its_document_says(stack: RunningStack) -> None:
 
 
 def test_the_document_names_the_address_of_the_stack_and_the_page_loads(stack: RunningStack) -> None:
-    with httpx.Client(base_url=stack.api, trust_env=False) as visitor:
+    with loopback.client(base_url=stack.api) as visitor:
         assert visitor.get("/v1/openapi.json").json()["servers"] == [{"url": stack.api}]
         page = visitor.get("/v1/docs")
         assert page.status_code == 200

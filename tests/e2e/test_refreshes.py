@@ -5,11 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from tests import loopback
+from tests.loopback import wait_until
 from tests.proofs import Proof, report, wait_for_the_end
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     import pytest
@@ -98,7 +96,7 @@ def test_twenty_kills_of_worker_and_dispatch_lose_nothing_and_lock_nothing(start
 def test_without_quota_one_probe_an_interval_is_made_whatever_is_due(start_stack: StartStack) -> None:
     with start_stack(SIM_SPEED="600") as stack:
         faults = f"{stack.simulator}/_sim/faults"
-        httpx.put(faults, json={"code": "601", "rate": 1}, trust_env=False, verify=NO_TLS)
+        loopback.put(faults, json={"code": "601", "rate": 1})
         register(stack, "YT7500000000000")
         wait_until(lambda: circuit(stack) is not None)
         numbers = [f"YT76{each:011}" for each in range(60)]
@@ -113,11 +111,10 @@ def test_without_quota_one_probe_an_interval_is_made_whatever_is_due(start_stack
             answer = client.post("/v1/track", json={"expCode": "yuantong", "expNo": "YT7700000000001"})
             assert (answer.status_code, answer.json()["code"]) == (503, "UPSTREAM_UNAVAILABLE")
             assert int(answer.headers["Retry-After"]) <= 1800
-        httpx.delete(faults, trust_env=False, verify=NO_TLS)
+        loopback.delete(faults)
         answered = {*numbers, "YT7500000000000"}
         wait_until(
-            lambda: answered <= {call["number"] for call in stack.calls() if call["code"] in {"200", "500"}},
-            90,
+            lambda: answered <= {call["number"] for call in stack.calls() if call["code"] in {"200", "500"}}
         )
         assert circuit(stack) is None
 

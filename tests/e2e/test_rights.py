@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests import loopback
+from tests.loopback import wait_until
 from tests.receivers import Receiver, Reply, answering, first, slow, well
-from tests.stacks import NO_TLS
 from waybill import notifications, outbox
 from waybill.circuit import Circuit
 from waybill.member_budgets import MemberBudgets
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
     from tests.stacks import RunningStack
 
 SPEED: Final = 600
-SECONDS: Final = 240.0
-"""For any one thing to come about. On a busy machine requests fail: a message comes back after 35 s, and one that was not sent is
-sent by the dispatch after two minutes."""
-LOOKS: Final = (0.2, 2.0)
-"""Seconds between two looks, at first and at the most: all look at the one emulator that does what they wait for."""
 HOUR: Final = 3600.0
 REFUSED: Final = re.compile(r".*(?:AccessDenied|not authorized).*", re.IGNORECASE)
 
@@ -71,7 +67,7 @@ class Driver:
         """The answer's content; anything but a success fails the test, or "ask again" that stays or comes of a refusal."""
         client = by or self.acme
         answer = client.request(method, path, json=content, **more)
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + loopback.DONE
         while again(answer) and time.monotonic() < until:
             assert self.stack.log("denied") == ""
             time.sleep(0.5)
@@ -85,7 +81,7 @@ class Driver:
         """Give a parcel a journey of hours from now and vendor's codes."""
         events = [{"at": at * HOUR, "text": f"快件 {code}", "status_code": code} for at, code in lines]
         url = f"{self.stack.simulator}/_sim/journeys/yuantong/{number}"
-        httpx.put(url, json={"events": events}, trust_env=False, verify=NO_TLS).raise_for_status()
+        loopback.put(url, json={"events": events}).raise_for_status()
 
     def ask_about(self, number: str, *, by: httpx.Client | None = None) -> None:
         asked = {"expCode": "yuantong", "expNo": number}
@@ -124,16 +120,15 @@ class Driver:
 
     def wait(self, condition: Callable[[], Any]) -> None:
         """Until it is so."""
-        until = time.monotonic() + SECONDS
-        pause, longest = LOOKS
-        while not condition():
+
+        def is_so() -> Any:
             assert self.stack.log("denied") == ""
-            assert time.monotonic() < until, "waited in vain"
-            time.sleep(pause)
-            pause = min(pause * 1.5, longest)
+            return condition()
+
+        wait_until(is_so)
 
     def now(self) -> float:
-        clock = httpx.get(f"{self.stack.simulator}/_sim/clock", trust_env=False, verify=NO_TLS).json()
+        clock = loopback.get(f"{self.stack.simulator}/_sim/clock").json()
         return float(clock["now"])
 
     def items(self, beginning: str, sk: str = "") -> list[dict[str, Any]]:
@@ -331,7 +326,8 @@ def write(driver: Driver) -> None:
     driver.wait(lambda: len(driver.items("SUPPRESSED#")) == 2)
 
     hour = time.gmtime(driver.now()).tm_hour
-    night = {"from": f"{(hour - 1) % 24:02}:00", "to": f"{(hour - 2) % 24:02}:00", "zone": "UTC"}
+    # All day but for a minute, which is nearly a day away.
+    night = {"from": f"{(hour - 1) % 24:02}:00", "to": f"{(hour - 2) % 24:02}:59", "zone": "UTC"}
     with driver.stack.member("sleeper", "track", "manage") as sleeper:
         driver.ask("PATCH", "/v1/settings", {"quiet_hours": night}, by=sleeper)
         assert driver.ask("GET", "/v1/settings", by=sleeper)["quiet_hours"] == night
@@ -383,7 +379,7 @@ def open_the_circuit(driver: Driver) -> None:
     """At the end: nothing is asked after it."""
     faults = f"{driver.stack.simulator}/_sim/faults"
     before = driver.told("circuit.opened", by=driver.admin)
-    httpx.put(faults, json={"code": "601", "rate": 1}, trust_env=False, verify=NO_TLS).raise_for_status()
+    loopback.put(faults, json={"code": "601", "rate": 1}).raise_for_status()
     answer = driver.acme.post("/v1/track", json={"expCode": "yuantong", "expNo": "YT9900000000004"})
     assert answer.status_code == 503, answer.text
     driver.wait(lambda: driver.told("circuit.opened", by=driver.admin) > before)

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from tests import loopback
 from tests.e2e.conftest import copy_project
 from tests.issuers import AUDIENCE, RunningIssuer, running_issuer
-from tests.simulators import wait_until
+from tests.loopback import wait_until
 from tests.stacks import ROOT
 
 if TYPE_CHECKING:
@@ -51,11 +51,9 @@ def admin(stack: RunningStack, *words: str, answer: str = "") -> str:
 
 
 def status(stack: RunningStack, token: str) -> int:
-    answer = httpx.get(
+    answer = loopback.get(
         f"{stack.api}/v1/statuses",
         headers={"Authorization": f"Bearer {token}"},
-        timeout=40,
-        trust_env=False,
     )
     if answer.status_code != 200:
         assert answer.json()["error"]["code"].startswith(str(answer.status_code))
@@ -131,6 +129,6 @@ def test_a_jwt_of_the_configured_issuer_opens_the_api_and_an_outage_of_it_is_no_
     assert status(federated, token) == 500
     assert status(federated, federated.token) == 200, "tokens of our own go on"
     issuer.fault = ""
-    wait_until(lambda: status(federated, token) == 200, 20)
+    wait_until(lambda: status(federated, token) == 200)
     assert status(federated, issuer.token(aud="another")) == 401
     assert status(federated, issuer.token("thief", headers={"kid": "first"})) == 401

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.simulators import wait_until
+from tests import loopback
+from tests.loopback import wait_until
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartStack
@@ -29,7 +30,7 @@ def new_number(prefix: str = "YT8") -> str:
 
 def script(stack: RunningStack, courier: str, number: str, phone: str | None = None) -> None:
     journey = {"phone": phone, "events": [COLLECTED]}
-    httpx.put(f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey).raise_for_status()
+    loopback.put(f"{stack.simulator}/_sim/journeys/{courier}/{number}", json=journey).raise_for_status()
 
 
 def calls_of(stack: RunningStack, number: str) -> list[dict[str, Any]]:
@@ -41,8 +42,8 @@ async def send(
 ) -> list[httpx.Response]:
     """All requests, `at_once` of them in flight. httpx's own pool would spend its time on those that wait."""
     limits, turn = httpx.Limits(max_connections=at_once), asyncio.Semaphore(at_once)
-    async with httpx.AsyncClient(
-        base_url=stack.api, headers=stack.authorization, timeout=90, limits=limits, trust_env=False
+    async with loopback.async_client(
+        base_url=stack.api, headers=stack.authorization, timeout=90, limits=limits
     ) as client:
 
         async def one(method: str, path: str, body: object) -> httpx.Response:
@@ -73,7 +74,7 @@ def test_2000_random_requests_lock_nothing(start_stack: StartStack) -> None:
         ]
         answers = asyncio.run(send(stack, [("GET", path, None) for path in paths], at_once=40))
         assert Counter(answer.status_code for answer in answers) == {200: 2000}
-        assert httpx.get(f"{stack.simulator}/_sim/violations").json() == []
+        assert loopback.get(f"{stack.simulator}/_sim/violations").json() == []
         per_number = Counter(call["number"] for call in stack.calls())
         assert max(per_number.values()) > 1, "the gap never passed, so nothing was proved"
 
@@ -133,7 +134,7 @@ def test_a_phone_bound_parcel_from_refusal_to_cache(stack: RunningStack) -> None
 def test_who_is_not_known_gets_401_in_the_envelope(
     stack: RunningStack, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
-    answer = httpx.request("POST" if path == "/v1/track" else "GET", stack.api + path, headers=headers)
+    answer = loopback.request("POST" if path == "/v1/track" else "GET", stack.api + path, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert answer.json()["error"]["code_reason"] == "UNAUTHORIZED"
     assert answer.headers["X-Request-Id"]
@@ -141,7 +142,7 @@ def test_who_is_not_known_gets_401_in_the_envelope(
 
 
 def test_the_open_route_needs_no_token(stack: RunningStack) -> None:
-    answer = httpx.get(f"{stack.api}/v1/health")
+    answer = loopback.get(f"{stack.api}/v1/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
@@ -205,7 +206,7 @@ def test_a_fault_is_a_typed_error_or_the_last_answer_within_15_seconds(
 ) -> None:
     number = new_number()
     order = {"code" if fault.isdigit() else "kind": fault, "number": number}
-    httpx.put(f"{stack.simulator}/_sim/faults", json=order).raise_for_status()
+    loopback.put(f"{stack.simulator}/_sim/faults", json=order).raise_for_status()
     with stack.client() as client:
         started = time.monotonic()
         answer = client.get(f"/v1/parcels/yuantong/{number}")
@@ -223,7 +224,7 @@ def test_faults_at_random_break_no_rule_and_lose_no_answer(start_stack: StartSta
     with start_stack(SIM_SPEED="600") as stack:
         for fault in ("501", "502", "reset", "html", "truncated", "wrong_charset"):
             order = {"code" if fault.isdigit() else "kind": fault, "rate": 0.08}
-            httpx.put(f"{stack.simulator}/_sim/faults", json=order).raise_for_status()
+            loopback.put(f"{stack.simulator}/_sim/faults", json=order).raise_for_status()
         numbers = [new_number() for _ in range(20)]
         seen: dict[str, int] = {}
         chosen = random.Random(3)
@@ -237,7 +238,7 @@ def test_faults_at_random_break_no_rule_and_lose_no_answer(start_stack: StartSta
                     assert int(answer.headers["Retry-After"]) >= 1
                     continue
                 seen[number] = len(answer.json()["events"])
-        httpx.delete(f"{stack.simulator}/_sim/faults").raise_for_status()
+        loopback.delete(f"{stack.simulator}/_sim/faults").raise_for_status()
         with stack.client() as client:
             wait_until(
                 lambda: all(
@@ -245,7 +246,7 @@ def test_faults_at_random_break_no_rule_and_lose_no_answer(start_stack: StartSta
                 ),
                 60,
             )
-        assert httpx.get(f"{stack.simulator}/_sim/violations").json() == []
+        assert loopback.get(f"{stack.simulator}/_sim/violations").json() == []
 
 
 def test_the_demo_token_is_stored_for_its_owner_only(stack: RunningStack) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from tests import loopback
 from tests.parcels import COLLECTED, DELIVERED, calls_of, fail, new_number, script
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.e2e.conftest import NewMember
     from tests.stacks import RunningStack
 
@@ -24,7 +25,7 @@ def usage(client: httpx.Client, **query: str) -> Any:
 
 
 def billed(stack: RunningStack, numbers: list[str]) -> int:
-    charges = httpx.get(f"{stack.simulator}/_sim/bill", trust_env=False).json()["charges"]
+    charges = loopback.get(f"{stack.simulator}/_sim/bill").json()["charges"]
     return sum(charge["number"] in numbers for charge in charges)
 
 

@@ -6,9 +6,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from tests import loopback
 from tests.examples.tracking import (
     DELIVERED,
     EXAMPLES,
@@ -21,7 +21,7 @@ from tests.examples.tracking import (
     Runs,
 )
 from tests.languages import demand
-from tests.stacks import NO_TLS, RunningStack, running_stack
+from tests.stacks import RunningStack, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def parcels(stack: RunningStack) -> RunningStack:
         {"at": -80_000, "text": "【深圳转运中心】 已发出 & on its way", "status_code": "0"},
         {"at": -70_000, "text": "您的快件已签收，感谢使用", "status_code": "301"},
     ]
-    with httpx.Client(base_url=f"{stack.simulator}/_sim", trust_env=False, verify=NO_TLS) as simulator:
+    with loopback.client(base_url=f"{stack.simulator}/_sim") as simulator:
         for (courier, number), phone in ((DELIVERED, None), (PHONE_BOUND, PHONE)):
             journey = {"phone": phone, "events": lines}
             simulator.put(f"/journeys/{courier}/{number}", json=journey).raise_for_status()

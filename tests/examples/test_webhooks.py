@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import pytest
 from standardwebhooks import Webhook
 
 from local.serving import free_port
+from tests import loopback
 from tests.languages import demand
-from tests.simulators import wait_until
-from tests.stacks import NO_TLS, ROOT
+from tests.loopback import wait_until
+from tests.stacks import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,7 +98,7 @@ class Endpoint:
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> int:
         coded = {name.encode(): value.encode() for name, value in headers.items()}
-        answer = httpx.post(self.url, content=body, headers=coded, trust_env=False, verify=NO_TLS, timeout=40)
+        answer = loopback.post(self.url, content=body, headers=coded)
         return answer.status_code
 
     @property
@@ -173,7 +173,7 @@ def test_the_stacks_events_are_each_handled_once(stack: RunningStack, idle: Endp
         for at, code in ((-9000, "103"), (600, "5"), (1200, "301"))
     ]
     journey = f"{stack.simulator}/_sim/journeys/yuantong/{number}"
-    httpx.put(journey, json={"events": lines}, trust_env=False, verify=NO_TLS).raise_for_status()
+    loopback.put(journey, json={"events": lines}).raise_for_status()
     with stack.member(f"examples-{idle.language}", "track", "manage") as client:
         made = client.post("/v1/webhooks", json={"url": idle.url, "events": ["*"]}).raise_for_status().json()
         webhook = f"/v1/webhooks/{made['id']}"
@@ -190,7 +190,7 @@ def test_the_stacks_events_are_each_handled_once(stack: RunningStack, idle: Endp
             client.post("/v1/shipments/1/refresh")
             return any(line.startswith("parcel.delivered ") for line in idle.told)
 
-        wait_until(delivered, 90)
+        wait_until(delivered)
 
         def feed() -> dict[str, str]:
             events = client.get("/v1/events", params={"after": 0}).raise_for_status().json()["events"]
@@ -204,7 +204,8 @@ def test_the_stacks_events_are_each_handled_once(stack: RunningStack, idle: Endp
         client.post(f"{webhook}/replay", json={"event_id": delivery}).raise_for_status()
 
         def sent_twice() -> bool:
-            log = client.get(f"{webhook}/deliveries", params={"limit": 100}).json()["deliveries"]
+            answer = client.get(f"{webhook}/deliveries", params={"limit": 100}).json()
+            log = answer.get("deliveries", ())
             return [each["state"] for each in log if each["event_id"] == delivery] == ["delivered"] * 2
 
         wait_until(sent_twice)

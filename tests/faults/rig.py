@@ -19,17 +19,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
 from local.mailbox import SIMULATOR as SES_SIMULATOR
 from local.options import SIMULATOR_CREDENTIALS
+from tests import loopback
 from tests.faults.told import LANG, Told, happened, of_letters
 from tests.proofs import COURIER, HOUR, JOURNEYS, Proof
 from tests.receivers import Receiver
-from tests.stacks import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import httpx
 
     from tests.faults.table import Fault
     from tests.proofs import Trip
@@ -123,8 +123,8 @@ class Rig:
         ]
 
     def end(self, faults: Sequence[Fault], bench: Bench) -> None:
-        httpx.delete(f"{self.stack.simulator}/_sim/faults", trust_env=False, verify=NO_TLS).raise_for_status()
-        httpx.delete(f"{self.stack.ready['trouble']}/_trouble", trust_env=False, verify=NO_TLS)
+        loopback.delete(f"{self.stack.simulator}/_sim/faults").raise_for_status()
+        loopback.delete(f"{self.stack.ready['trouble']}/_trouble")
         if any(fault.secret or fault.key for fault in faults):
             self.key = next((fault.key for fault in faults if fault.key), self.key)
             self.fill_secret(json.dumps({"customer": SIMULATOR_CREDENTIALS.customer, "key": self.key}))
@@ -254,7 +254,7 @@ class Rider:
         codes = {self.fault.upstream.get("code"), self.fault.upstream.get("kind")} - {None}
         codes |= {"503"} if self.fault.key else set()
         calls = [each for each in stack.calls() if each["number"] in self.numbers]
-        orders = httpx.get(f"{stack.ready['trouble']}/_trouble", trust_env=False, verify=NO_TLS).json()
+        orders = loopback.get(f"{stack.ready['trouble']}/_trouble").json()
         mine = [each for each in orders if {k: v for k, v in each.items() if k != "struck"} in self._orders()]
         felt: int = (
             self._killed
@@ -382,5 +382,5 @@ class Callers:
 
 
 def _put(url: str, content: dict[str, Any]) -> None:
-    answer = httpx.put(url, json=content, trust_env=False, verify=NO_TLS)
+    answer = loopback.put(url, json=content)
     assert answer.is_success, answer.text

@@ -10,6 +10,7 @@ from tests.faults import document
 from tests.faults.rig import Survived, rig
 from tests.faults.table import FAULTS, QUICK, runs
 from tests.faults.told import happened
+from tests.loopback import DONE
 from tests.proofs import HOUR, JOURNEYS, Trip
 from tests.stacks import running_stack
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tests.faults.rig import Rig
     from tests.faults.table import Fault
 
-GIVE_UP_SECONDS = 120.0
+GIVE_UP_SECONDS = DONE
 NO_FIGURES = {"0", "-"}
 
 

@@ -254,7 +254,7 @@ def test_an_endless_answer_is_cut_off_and_counts() -> None:
 def test_an_answer_that_stops_in_its_middle_counts_by_its_status() -> None:
     stuck = threading.Event()
 
-    with socket.create_server(("127.0.0.1", 0)) as server, Poster(loopback=True, deadline=0.5) as poster:
+    with socket.create_server(("127.0.0.1", 0)) as server, Poster(loopback=True, deadline=3) as poster:
 
         def serve() -> None:
             connection, _ = server.accept()

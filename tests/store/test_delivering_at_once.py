@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.delivered import DOWN, WELL, Context, World, makers, room
+from tests.loopback import wait_until
 from tests.receivers import Reply, answering, hanging, slow
-from tests.simulators import wait_until
 from waybill import messages
 from waybill.errors import InProgress, QueueUnavailable, WaybillError
 from waybill.gate import STEADY, Full, Place
+from waybill.post import Poster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -146,18 +147,19 @@ def test_an_endpoint_that_hangs_now_and_then_stays_slow(make: Make) -> None:
     assert world.webhook().slow
     world.receiver.behave = answering(WELL)
 
-    def answered(seconds_ago: float) -> Webhook:
+    def answered(seconds_ago: float, post: Poster) -> Webhook:
         world.dynamodb.update_item(
             TableName=world.cache,
             Key={"pk": {"S": f"GATE#{world.hook.id}"}},
             UpdateExpression="SET timed_out_at = :then REMOVE shut_until",
             ExpressionAttributeValues={":then": {"N": str(time.time() - seconds_ago)}},
         )
-        world.deliver(world.event())
+        world.deliver(world.event(), post)
         return world.webhook()
 
-    assert answered(STEADY - 30).slow
-    assert not answered(STEADY + 1).slow
+    with Poster(loopback=True) as patient:
+        assert answered(STEADY - 30, patient).slow
+        assert not answered(STEADY + 1, patient).slow
     assert len(world.receiver.handled) == 2
 
 
@@ -180,12 +182,12 @@ def test_a_hanging_endpoint_delays_nobody_else(
     batch.start()
     well.receiver.wait_for(4)
     dead.receiver.wait_for(1 if slow else 6)
-    wait_until(lambda: dead.webhook().slow, 30)
+    wait_until(lambda: dead.webhook().slow)
     following = [(dead, dead.event()) for _ in range(5)]
     second = threading.Thread(target=at_once, args=(following,))
     second.start()
     beside = 0 if slow else 1  # who was quick has one beside the try that waits
-    wait_until(lambda: sum(dead.deliveries.get(each) is not None for _, each in following) == 5 - beside, 30)
+    wait_until(lambda: sum(dead.deliveries.get(each) is not None for _, each in following) == 5 - beside)
     dead.receiver.wait_for(1 if slow else 7)
     assert dead.receiver.replies == []
     dead.receiver.released.set()
