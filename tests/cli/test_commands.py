@@ -257,7 +257,7 @@ def test_the_simulator_is_driven(waybill: Waybill) -> None:
     put = read(waybill, "sim", "journey", "yuantong", number, "-e", "-60 103 已揽收", "-e", "60 301 已签收")
     assert [event["status_code"] for event in put["events"]] == ["103", "301"]
     assert read(waybill, "sim", "journey", "yuantong", number)["events"][0]["text"] == "已揽收"
-    assert read(waybill, "sim", "fault", "--code", "501", "--number", number)[-1]["number"] == number
+    assert read(waybill, "sim", "fault", "--code", "408", "--number", number)[-1]["number"] == number
     assert waybill("track", number).exit_code == 1
     assert read(waybill, "sim", "fault", "--clear") == {"cleared": True}
     assert read(waybill, "sim", "calls")[-1]["number"] == number
