@@ -25,9 +25,13 @@ BESIDE: Final[Mapping[str, tuple[receivers.Behaviour, receivers.Behaviour]]] = {
     "well": (receivers.well, receivers.well),
     "dead": (receivers.hanging(), receivers.hanging()),
     "dying": (receivers.well, receivers.hanging()),
+    "slow": (receivers.slow(1.5), receivers.slow(1.5)),
+    "slow_dying": (receivers.slow(1.5), receivers.hanging()),
 }
 """How the neighbours behave while nothing is counted, and then."""
 KINDS: Final = tuple(BESIDE)
+LIKENED: Final = {"dead": "well", "dying": "well", "slow_dying": "slow"}
+"""Beside whom the same is measured while nobody is dead."""
 NEIGHBOURS: Final = 2
 """Endpoints beside them, one after the other of which hears an event each time that each of the others does."""
 A_SECOND: Final = 2

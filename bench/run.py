@@ -277,7 +277,7 @@ def progress(what: str, total: int) -> Any:
 
 
 def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
-    """How late endpoints are asked beside some that are dead, or die, over how late beside some that are well."""
+    """How late endpoints are asked beside some that are dead, or die, over how late beside the same that live."""
     results = {}
     tick = progress("endpoints", len(beside.BESIDE) * (amount.rounds + 1))
     with (
@@ -287,8 +287,8 @@ def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
         for name, late in beside.late(stack, amount.rounds, amount.heard, tick).items():
             for kind, seconds in late.items():
                 results[f"asked_{name}_beside_{kind}_p95_ms"] = milliseconds(seconds)
-            for kind in ("dead", "dying"):
-                results[f"{kind}_beside_p95_ratio_{name}"] = round(late[kind] / late["well"], 3)
+            for kind, other in beside.LIKENED.items():
+                results[f"{kind}_beside_p95_ratio_{name}"] = round(late[kind] / late[other], 3)
     return results
 
 

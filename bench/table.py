@@ -45,6 +45,11 @@ GOALS: Final = {
     ),
     "dying_beside_p95_ratio_slow": Goal("the same of one that takes 1.5 s", most=1.2),
     "dying_beside_p95_ratio_unlucky": Goal("the same of one that fails three of ten", most=1.2),
+    "slow_dying_beside_p95_ratio_quick": Goal(
+        "beside endpoints that take 1.5 s and die meanwhile / that live: quick one", most=1.2
+    ),
+    "slow_dying_beside_p95_ratio_slow": Goal("the same of one that takes 1.5 s", most=1.2),
+    "slow_dying_beside_p95_ratio_unlucky": Goal("the same of one that fails three of ten", most=1.2),
     "upstream_calls_200_cold": Goal("calls to Kuaidi100 for 200 readers of a new number", least=1, most=1),
 }
 
