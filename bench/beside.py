@@ -1,4 +1,4 @@
-"""What endpoints that are dead, or die, cost those beside them: when these are asked, next to when beside some that are well."""
+"""What endpoints that are dead, or die, cost those beside them: when these are asked, next to when beside some that live."""
 
 from __future__ import annotations
 

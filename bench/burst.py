@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from tests import loopback
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,8 +53,8 @@ async def _burst(stack: RunningStack, requests: int, numbers: int, series: int) 
     refused = 0
     free = asyncio.Semaphore(AT_ONCE)
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    async with httpx.AsyncClient(
-        base_url=stack.api, headers=stack.authorization, timeout=60, limits=limits, trust_env=False
+    async with loopback.async_client(
+        base_url=stack.api, headers=stack.authorization, limits=limits
     ) as client:
 
         async def one(number: int) -> None:

@@ -277,7 +277,7 @@ def progress(what: str, total: int) -> Any:
 
 
 def beside_a_dead_one(amount: Amount) -> dict[str, Any]:
-    """How late endpoints are asked beside some that are dead, or die, over how late beside the same that live."""
+    """How late endpoints are asked beside some that are dead, or die, over how late beside those that `LIKENED` names."""
     results = {}
     tick = progress("endpoints", len(beside.BESIDE) * (amount.rounds + 1))
     with (

@@ -57,11 +57,11 @@ GOALS: Final = {
 def table(results: Mapping[str, Any]) -> str:
     """All results, those with goals first. What was left out of a run has no row."""
     with_goals = [name for name in GOALS if name in results]
-    lines = [f"{'':<34}{'measured':>12}  {'goal':<9}", ""]
+    lines = [f"{'':<40}{'measured':>12}  {'goal':<9}", ""]
     for name in with_goals:
         goal = GOALS[name]
         verdict = "met" if goal.met(results[name]) else "not met"
-        lines.append(f"{name:<34}{results[name]:>12g}  {goal.text:<9}{verdict:<9}{goal.says}")
+        lines.append(f"{name:<40}{results[name]:>12g}  {goal.text:<9}{verdict:<9}{goal.says}")
     lines.append("")
-    lines += [f"{name:<34}{result!s:>12}" for name, result in results.items() if name not in GOALS]
+    lines += [f"{name:<40}{result!s:>12}" for name, result in results.items() if name not in GOALS]
     return "\n".join(lines)

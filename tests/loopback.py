@@ -42,13 +42,22 @@ delete = partial(request, "DELETE")
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = DONE) -> None:
-    """Look again and again, ever less often. A condition that asks a server is not so yet where that has no answer (503)."""
+    """Look again and again, ever less often. An answer 503 that a condition raises for says that it is not so yet."""
     until = time.monotonic() + seconds
     pause, longest = LOOKS
-    while not condition():
+    while not _is_so(condition):
         assert time.monotonic() < until, "waited in vain"
         time.sleep(pause)
         pause = min(pause * 1.3, longest)
+
+
+def _is_so(condition: Callable[[], Any]) -> bool:
+    try:
+        return bool(condition())
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise
+        return False
 
 
 def _patient(options: dict[str, Any]) -> dict[str, Any]:

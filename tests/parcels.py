@@ -75,7 +75,7 @@ def register(client: httpx.Client, order_id: str, number: str, **fields: Any) ->
 
 def look(client: httpx.Client, order_id: str, **query: str) -> None:
     """Have a shipment's parcel asked about, once more where a busy machine let nobody connect."""
-    wait_until(lambda: client.get(at(order_id), params=query).json().get("problem", "unserved") is None)
+    wait_until(lambda: client.get(at(order_id), params=query).raise_for_status().json()["problem"] is None)
 
 
 def at(order_id: str, action: str = "") -> str:

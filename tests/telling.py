@@ -150,11 +150,10 @@ def telling(
     seed: int = 1,
     stretch: float = 1.0,
     beside: str = "",
-    lead_seconds: float = LEAD_SECONDS,
 ) -> Iterator[Telling]:
-    """Parcels registered on a stack, and endpoints that are told of them. Their journeys begin `lead_seconds` later."""
+    """Parcels registered on a stack, and endpoints that are told of them. Their journeys begin LEAD_SECONDS later."""
     proof = Proof(stack)
-    lead = lead_seconds * proof.simulated("clock")["speed"] / HOUR
+    lead = LEAD_SECONDS * proof.simulated("clock")["speed"] / HOUR
     with endpoints(stack, behaviours(beside)) as running:
         proof.register(parcels, seed, stretch, lead)
         yield Telling(proof, running)

@@ -77,7 +77,9 @@ def test_a_code_is_answered_and_nothing_else_happens(simulator: Simulator, parce
 def test_timeout_takes_the_request_and_never_answers(simulator: Simulator, parcel: Parcel) -> None:
     order(simulator, parcel, kind="timeout")
     with pytest.raises(httpx.ReadTimeout):
-        simulator.http.post(simulator.query_url, data=simulator.form(*parcel), timeout=0.3)
+        simulator.http.post(
+            simulator.query_url, data=simulator.form(*parcel), timeout=httpx.Timeout(60, read=0.3)
+        )
     wait_until(lambda: codes(simulator, parcel))
     assert codes(simulator, parcel) == ["timeout"]
 

@@ -170,7 +170,7 @@ def reader(
         wait_until(lambda: client.post(f"/v1/shipments/{ORDER}/refresh").is_success)
         hook = {"url": "http://127.0.0.1:9/hook", "events": ["*"]}
         webhook = client.post("/v1/webhooks", json=hook).raise_for_status().json()["id"]
-        wait_until(lambda: client.get("/v1/events?after=0").json().get("events"))
+        wait_until(lambda: client.get("/v1/events?after=0").raise_for_status().json()["events"])
     return Terminal(
         project,
         {

@@ -60,15 +60,15 @@ def data_of(answer: Any) -> dict[str, Any]:
 
 
 def ask(client: httpx.Client, order_id: str, **query: str) -> dict[str, Any]:
-    answer = client.get(f"/v1/tracking/get/{order_id}", params=query)
+    answer = client.get(f"/v1/tracking/get/{order_id}", params=query).raise_for_status()
     assert answer.status_code == 200, answer.text
     return data_of(answer.json())
 
 
 def refused(client: httpx.Client, order_id: str) -> bool:
     """Whether the answer is not fresher because the vendor failed."""
-    answer = client.get(f"/v1/shipments/{order_id}")
-    return answer.is_success and answer.json()["parcel"]["freshness"]["reason"] == "upstream_501"
+    shipment = client.get(f"/v1/shipments/{order_id}").raise_for_status().json()
+    return bool(shipment["parcel"]["freshness"]["reason"] == "upstream_501")
 
 
 def refusal(answer: httpx.Response, status: int = 400) -> Any:

@@ -81,7 +81,7 @@ def test_parcels_go_to_their_end_and_everything_is_stored_once_and_booked(start_
 def test_twenty_kills_of_worker_and_dispatch_lose_nothing_and_lock_nothing(start_stack: StartStack) -> None:
     with start_stack(SIM_SPEED="6000") as stack:
         proof = Proof(stack)
-        proof.register(24, seed=2, stretch=0.5)
+        proof.register(24, seed=2)
         wait_for_the_end(proof, 400, kills=20, seed=2)
         told = report(proof)
     unclear = told["ledger"]["unknown"]

@@ -350,7 +350,7 @@ def test_news_reach_every_list_when_anybody_refreshes(fast_stack: RunningStack, 
     one.post(at("a", "refresh")).raise_for_status()
     assert listed(other)[0]["status"] == "in_transit"
     script(fast_stack, number, COLLECTED, DELIVERED)
-    wait_until(lambda: one.post(at("a", "refresh")).json().get("status") == "delivered")
+    wait_until(lambda: one.post(at("a", "refresh")).raise_for_status().json()["status"] == "delivered")
     (shown,) = listed(other, status="delivered")
     assert (shown["terminal"], shown["status_name"]) == (True, "本人签收")
 

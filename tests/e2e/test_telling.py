@@ -16,6 +16,7 @@ import pytest
 from local.options import Options
 from tests import loopback, receivers
 from tests.loopback import wait_until
+from tests.parcels import script
 from tests.receivers import Receiver
 from tests.telling import telling
 
@@ -49,7 +50,7 @@ def feed(client: httpx.Client) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     after = 0
     while True:
-        body = client.get("/v1/events", params={"after": after, "limit": 40}).json()
+        body = client.get("/v1/events", params={"after": after, "limit": 40}).raise_for_status().json()
         events += body["events"]
         if not body["events"]:
             return events
@@ -111,7 +112,7 @@ def test_a_replay_sends_exactly_its_range_again(told: Telling) -> None:
         series = answer.json()["replay"]
 
         def logged() -> set[str]:
-            shown = client.get(log, params={"limit": 100}).json().get("deliveries", ())
+            shown = client.get(log, params={"limit": 100}).raise_for_status().json()["deliveries"]
             return {
                 each["event_id"]
                 for each in shown
@@ -138,14 +139,6 @@ def line(code: str, hours: float) -> dict[str, Any]:
     return {"at": hours * 3600, "text": f"快件 {code}", "text_en": f"Parcel {code}", "status_code": code}
 
 
-def go_on(stack: RunningStack, number: str, *lines: dict[str, Any]) -> None:
-    """Give a parcel a journey, or add lines to the one that it has."""
-    url = f"{stack.simulator}/_sim/journeys/yuantong/{number}"
-    before = loopback.get(url)
-    events = [*before.json()["events"], *lines] if before.is_success else lines
-    loopback.put(url, json={"events": events}).raise_for_status()
-
-
 @pytest.mark.parametrize(
     ("lang", "subject", "body"), [("zh", "运输中", "物流轨迹"), ("en", "In transit", "Timeline")]
 )
@@ -154,7 +147,7 @@ def test_a_customer_gets_letters_in_its_language_until_it_wants_no_more(
 ) -> None:
     stack = told.proof.stack
     number, to = f"YT77{time.time_ns() % 10**11:011}", f"customer-{lang}@example.com"
-    go_on(stack, number, line("103", 1))
+    script(stack, number, line("103", 1))
     notify = {"email": to, "events": ["in_transit", "delivered"], "lang": lang}
     with stack.member(f"mails-{lang}", "track", "manage") as client:
         shipment = {
@@ -182,7 +175,7 @@ def test_a_customer_gets_letters_in_its_language_until_it_wants_no_more(
             assert page.status_code == 200
             assert "<form" in page.text
             assert reader.post(link[1], data={"List-Unsubscribe": "One-Click"}).status_code == 200
-        go_on(stack, number, line("301", 1))
+        script(stack, number, line("103", -1), line("5", 1), line("301", 2))
         delivered = {"type": "parcel.delivered", "number": number}
 
         def come() -> bool:
@@ -227,7 +220,8 @@ def test_while_as_many_receivers_hang_as_may_be_tried_at_once_a_quick_one_hears(
             """By an answer, so that a process runs for each, and it counts as what it is."""
             happen(receiver)
             log = f"{hooks[receiver]}/deliveries"
-            wait_until(lambda: client.get(log, params={"state": "delivered"}).json().get("deliveries"))
+            delivered = {"state": "delivered"}
+            wait_until(lambda: client.get(log, params=delivered).raise_for_status().json()["deliveries"])
 
         with ThreadPoolExecutor(len(hooks)) as threads:
             list(threads.map(known, hooks))

@@ -241,10 +241,7 @@ def test_faults_at_random_break_no_rule_and_lose_no_answer(start_stack: StartSta
         loopback.delete(f"{stack.simulator}/_sim/faults").raise_for_status()
         with stack.client() as client:
             wait_until(
-                lambda: all(
-                    client.get(f"/v1/parcels/yuantong/{each}").status_code == 200 for each in numbers
-                ),
-                60,
+                lambda: all(client.get(f"/v1/parcels/yuantong/{each}").status_code == 200 for each in numbers)
             )
         assert loopback.get(f"{stack.simulator}/_sim/violations").json() == []
 

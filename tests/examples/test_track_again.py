@@ -51,14 +51,14 @@ def hanging_second(receiver: Receiver, received: Received) -> Reply:
 
 def test_an_answer_that_does_not_come_in_time_is_asked_for_again(runs: Runs, language: str) -> None:
     """Not the first one: a process that has just begun may take half a second until its first request arrives."""
-    done = runs.of(language, "hanging", asking(hanging_second, WAYBILL_TIMEOUT="1"))
+    done = runs.of(language, "hanging", asking(hanging_second, WAYBILL_TIMEOUT="3"))
     # On a busy machine an answer may be late again.
     assert (done.status, done.out, len(done.requests) >= 3) == (0, SHOWN, True)
     down, late = done.err.splitlines()[:2]
     assert down.startswith("UPSTREAM_UNAVAILABLE: ")
     assert late.startswith("NETWORK: ")
     # The time-out and the shortest wait, less the time that the request took to arrive.
-    assert done.waits[1] >= 1
+    assert done.waits[1] >= 3
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(runs: Runs, language: str) -> None:

@@ -204,8 +204,8 @@ def test_the_stacks_events_are_each_handled_once(stack: RunningStack, idle: Endp
         client.post(f"{webhook}/replay", json={"event_id": delivery}).raise_for_status()
 
         def sent_twice() -> bool:
-            answer = client.get(f"{webhook}/deliveries", params={"limit": 100}).json()
-            log = answer.get("deliveries", ())
+            answer = client.get(f"{webhook}/deliveries", params={"limit": 100}).raise_for_status()
+            log = answer.json()["deliveries"]
             return [each["state"] for each in log if each["event_id"] == delivery] == ["delivered"] * 2
 
         wait_until(sent_twice)

@@ -17,7 +17,6 @@ from tests.faults.table import runs
 from tests.stacks import running_stack
 
 SPEED = "6000"
-GIVE_UP_SECONDS = 150.0
 
 
 def main() -> int:
@@ -34,7 +33,7 @@ def main() -> int:
     ):
         for number, faults in runs(*given.run).items():
             begun = time.monotonic()
-            for fault, survived in zip(faults, made.run(faults, GIVE_UP_SECONDS), strict=True):
+            for fault, survived in zip(faults, made.run(faults), strict=True):
                 wrong = survived.wrong(again=any(each.again for each in faults))
                 failed |= bool(wrong)
                 if not wrong:

@@ -23,6 +23,7 @@ from local.mailbox import SIMULATOR as SES_SIMULATOR
 from local.options import SIMULATOR_CREDENTIALS
 from tests import loopback
 from tests.faults.told import LANG, Told, happened, of_letters
+from tests.loopback import DONE
 from tests.proofs import COURIER, HOUR, JOURNEYS, Proof
 from tests.receivers import Receiver
 
@@ -92,7 +93,7 @@ class Rig:
     key: str = SIMULATOR_CREDENTIALS.key
     seeds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def run(self, faults: Sequence[Fault], give_up: float) -> list[Survived]:
+    def run(self, faults: Sequence[Fault]) -> list[Survived]:
         """Run these faults at once, each with parcels of its own; what came of each."""
         bench = Bench(self)
         riders = [Rider(bench, fault, next(self.seeds)) for fault in faults]
@@ -113,7 +114,7 @@ class Rig:
         callers.finish()
         ended, at = time.monotonic(), bench.proof.simulated("clock")["now"]
         left = riders
-        while left and time.monotonic() - ended < give_up:
+        while left and time.monotonic() - ended < DONE:
             left = [rider for rider in left if not rider.done(at, time.monotonic() - ended)]
             time.sleep(LOOK_SECONDS)
         unbooked = bench.unbooked()

@@ -10,7 +10,6 @@ from tests.faults import document
 from tests.faults.rig import Survived, rig
 from tests.faults.table import FAULTS, QUICK, runs
 from tests.faults.told import happened
-from tests.loopback import DONE
 from tests.proofs import HOUR, JOURNEYS, Trip
 from tests.stacks import running_stack
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from tests.faults.rig import Rig
     from tests.faults.table import Fault
 
-GIVE_UP_SECONDS = DONE
 NO_FIGURES = {"0", "-"}
 
 
@@ -40,7 +38,7 @@ def test_a_fault_loses_nothing_doubles_nothing_locks_nothing_and_leaves_by_itsel
     (faults,) = runs(run).values()
     wrong = {
         survived.name: survived.wrong(again=any(each.again for each in faults))
-        for survived in made.run(faults, GIVE_UP_SECONDS)
+        for survived in made.run(faults)
     }
     assert wrong == {fault.name: [] for fault in faults}
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -18,11 +17,13 @@ from starlette.routing import Route
 from local.serving import LOOPBACK, Service, bind, port_of
 from local.trouble import HURRY_SECONDS, Order, Trouble
 from local.worker import Answer, Invocation
+from tests import loopback
 from waybill.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx
     from starlette.requests import Request
 
 
@@ -60,7 +61,7 @@ async def setting() -> AsyncIterator[Setting]:
     async with answering() as (aws, asked), answering() as (ses, mailed):
         trouble.configure(aws, ses)
         await trouble.start()
-        async with httpx.AsyncClient(base_url=trouble.url, trust_env=False) as client:
+        async with loopback.async_client(base_url=trouble.url) as client:
             yield Setting(trouble, client, asked, mailed)
         await trouble.stop()
 
