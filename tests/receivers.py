@@ -203,10 +203,10 @@ class Receiver:
         well = {place for place, reply in list(self.answers.items()) if 200 <= reply.status < 300}
         return _first(request for request in list(self.requests) if request.place in well)
 
-    def wait_for(self, requests: int, seconds: float = DONE) -> None:
+    def wait_for(self, requests: int) -> None:
         """Until so many requests have come, in whatever state they are."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.requests) >= requests, seconds), (
+            assert self.arrived.wait_for(lambda: len(self.requests) >= requests, DONE), (
                 f"{len(self.requests)} of {requests} requests"
             )
 

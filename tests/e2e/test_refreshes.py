@@ -65,7 +65,7 @@ def test_a_message_that_nobody_can_read_comes_back(fast_stack: RunningStack) -> 
 def test_parcels_go_to_their_end_and_everything_is_stored_once_and_booked(start_stack: StartStack) -> None:
     with start_stack(SIM_SPEED="6000") as stack:
         proof = Proof(stack)
-        proof.register(24, seed=1, stretch=0.5)
+        proof.register(24, seed=1)
         wait_for_the_end(proof, 300)
         told = report(proof)
         shown = shipments(stack)

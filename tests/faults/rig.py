@@ -23,7 +23,6 @@ from local.mailbox import SIMULATOR as SES_SIMULATOR
 from local.options import SIMULATOR_CREDENTIALS
 from tests import loopback
 from tests.faults.told import LANG, Told, happened, of_letters
-from tests.loopback import DONE
 from tests.proofs import COURIER, HOUR, JOURNEYS, Proof
 from tests.receivers import Receiver
 
@@ -42,6 +41,8 @@ STRETCH: Final = 0.5
 LEAD_HOURS: Final = 2.0
 LOOK_SECONDS: Final = 0.5
 SETTLED_SECONDS: Final = 10.0
+GIVE_UP_SECONDS: Final = 150.0
+"""A fault that is over has left nothing behind by then: the dispatch sends after two minutes what was lost."""
 FELT_SECONDS: Final = 20.0
 """How much longer a fault lasts that was not felt yet: on a busy machine the first call may be late."""
 
@@ -114,7 +115,7 @@ class Rig:
         callers.finish()
         ended, at = time.monotonic(), bench.proof.simulated("clock")["now"]
         left = riders
-        while left and time.monotonic() - ended < DONE:
+        while left and time.monotonic() - ended < GIVE_UP_SECONDS:
             left = [rider for rider in left if not rider.done(at, time.monotonic() - ended)]
             time.sleep(LOOK_SECONDS)
         unbooked = bench.unbooked()
